@@ -1,0 +1,68 @@
+"""What learns labels from texts; parts are found by name through the entry points `vigie.classifiers`."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Protocol, Self
+
+import numpy as np
+import polars as pl
+
+from vigie.labels import Dimension, WordWeight
+
+FloatArray = np.ndarray[Any, np.dtype[np.float64]]
+
+
+class Classifier(Protocol):
+    """One model for all dimensions of a project, over normalised texts.
+
+    The class is called with the dimensions, a seed and its own parameters by keyword. Learning does not mutate its input;
+    prediction is pure; a batch equals one by one; the same seed gives the same model.
+    """
+
+    name: str
+
+    def __init__(self, dimensions: Sequence[Dimension], *, seed: int = 0) -> None: ...
+
+    @property
+    def parameters(self) -> dict[str, object]:
+        """What was chosen for this model: numbers, strings and booleans by name, for the registry."""
+
+    def fit(self, texts: pl.Series, labels: pl.DataFrame, weights: pl.Series | None = None) -> Self:
+        """Learn from answered texts; earlier learning is forgotten.
+
+        Parameters
+        ----------
+        texts
+            Normalised texts (String, no nulls), length n.
+        labels
+            One String column per dimension, n rows; null where that dimension was not answered.
+        weights
+            How much each row counts (Float64, > 0), length n; all alike when left out.
+
+        Raises
+        ------
+        ModelError
+            No row has an answer, or a label is unknown.
+        """
+
+    def predict_proba(self, texts: pl.Series) -> dict[str, FloatArray]:
+        """Return calibrated probabilities by dimension, each of shape (n, n_labels), columns in the dimension's order.
+
+        Rows sum to 1. A dimension that was never answered gets equal probabilities.
+        """
+
+    def explain(self, text: str, dimension: str, label: str) -> list[WordWeight]:
+        """Return how much each word of one normalised text spoke for a label, in the order of the text."""
+
+    def save(self, folder: Path) -> None:
+        """Write the fitted model into an existing empty folder, without pickle."""
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read a model that `save` wrote.
+
+        Raises
+        ------
+        ModelError
+            The folder holds no such model, or a newer version of it.
+        """

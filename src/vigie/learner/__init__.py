@@ -1,0 +1,1 @@
+"""The learner role: annotations to models, and the next questions."""

@@ -1,0 +1,48 @@
+"""Query strategies: what to ask next; parts are found by name through the entry points `vigie.strategies`."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import polars as pl
+
+FloatArray = np.ndarray[Any, np.dtype[np.float64]]
+IntArray = np.ndarray[Any, np.dtype[np.int64]]
+
+
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """The unlabelled groups a strategy may choose from, row by row.
+
+    Parameters
+    ----------
+    templates
+        String, length n.
+    sizes
+        Messages in each group, shape (n,), at least 1.
+    proba
+        Label probabilities by dimension, each of shape (n, n_labels); rows sum to 1.
+    """
+
+    templates: pl.Series
+    sizes: IntArray
+    proba: Mapping[str, FloatArray]
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One candidate that was chosen: its row, its score (higher is asked sooner), and why, for people to read."""
+
+    row: int
+    score: float
+    reason: Mapping[str, object]
+
+
+class Strategy(Protocol):
+    """What ranks candidates."""
+
+    name: str
+
+    def query(self, candidates: Candidates, n: int, rng: np.random.Generator) -> list[Choice]:
+        """Return at most `n` different candidates, best first; the same generator state gives the same answer."""

@@ -1,0 +1,1 @@
+"""The stream role: decode, normalise, classify, route, enrich, write."""
