@@ -68,10 +68,8 @@ def batch(columns: Mapping[str, Sequence[Any] | pl.Series], **constants: object)
     (2, 7)
     """
     frame = pl.DataFrame(dict(columns), schema={name: SCHEMA[name] for name in columns})
-    rest = [
-        pl.lit(constants.get(name), dtype=kind).alias(name) for name, kind in SCHEMA.items() if name not in columns
-    ]
-    return frame.with_columns(rest).select(SCHEMA)
+    rest = [pl.lit(constants.get(name), dtype=kind).alias(name) for name, kind in SCHEMA.items() if name not in columns]
+    return frame.with_columns(rest).select(list(SCHEMA))
 
 
 def empty_batch() -> pl.DataFrame:
