@@ -1,0 +1,216 @@
+"""What can be set, section by section of `vigie.toml`."""
+
+from collections import Counter
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
+
+from vigie.labels import Dimension, Label
+
+Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=80)]
+PartName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,39}$")]
+TEXT_FIELDS = ("message", "log", "text", "payload.message")
+
+
+class Section(BaseModel):
+    """One table of `vigie.toml`: frozen, and unknown keys are errors."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ProjectSettings(Section):
+    """``[project]``: what this is about.
+
+    ``language`` is what the pages speak to someone who has not chosen; ``text`` how messages are normalised.
+    """
+
+    name: Name = "vigie"
+    goal: str = ""
+    language: Literal["en", "fr"] = "en"
+    text: Literal["logs", "social"] = "logs"
+
+
+class LabelSettings(Section):
+    """One label; a bare string stands for a label without guideline."""
+
+    name: Name
+    guideline: str = ""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_string(cls, value: Any) -> Any:
+        return {"name": value} if isinstance(value, str) else value
+
+
+class DimensionSettings(Section):
+    """``[[dimensions]]``: one thing asked of each message."""
+
+    name: Name
+    question: str = ""
+    default: str | None = None
+    labels: tuple[LabelSettings, ...] = Field(min_length=2)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        names = [label.name for label in self.labels]
+        _refuse_doubles("label", names)
+        if self.default is not None and self.default not in names:
+            raise ValueError(f"default is {self.default!r}; expected one of the labels {', '.join(names)}")
+        if self.name == "vigie":
+            raise ValueError("a dimension cannot be called 'vigie': enriched messages carry a field of that name")
+        return self
+
+
+class SourceSettings(Section):
+    """``[sources.NAME]``: where messages come from.
+
+    The keys of the source's type stand beside these; `app` hands them on, and the type refuses those it does not know.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+    type: str
+    sink: PartName | None = None
+    format: Literal["auto", "json", "text"] = "auto"
+    text_fields: tuple[str, ...] = Field(default=TEXT_FIELDS, min_length=1)
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """The keys that belong to the source's type."""
+        return dict(self.__pydantic_extra__ or {})
+
+
+class SinkSettings(Section):
+    """``[sinks.NAME]``: where enriched messages go; further keys belong to the sink's type."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+    type: str
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """The keys that belong to the sink's type."""
+        return dict(self.__pydantic_extra__ or {})
+
+
+class StreamSettings(Section):
+    """``[stream]``: how the stream worker cuts batches, and what it keeps in memory."""
+
+    max_batch: int = Field(default=20_000, ge=1, le=1_000_000)
+    max_delay_seconds: float = Field(default=0.2, gt=0, le=60)
+    max_message_bytes: int = Field(default=1_048_576, ge=1, le=1 << 30)
+    cache_templates: int = Field(default=200_000, ge=1)
+
+
+class PoolSettings(Section):
+    """``[pool]``: how much of the stream is kept for questions; what is beyond is evicted, least useful first."""
+
+    max_groups: int = Field(default=1_000_000, ge=100)
+    samples_per_group: int = Field(default=5, ge=1, le=100)
+    max_inbox: int = Field(default=100_000, ge=1)
+
+
+class RulesSettings(Section):
+    """``[rules]``: where the rules are, and when they speak."""
+
+    path: str = "rules.toml"
+    precedence: Literal["fallback", "override"] = "fallback"
+
+
+class LearningSettings(Section):
+    """``[learning]``: what learns, what is asked, and when."""
+
+    classifier: str = "linear.v1"
+    parameters: dict[str, Any] = Field(default_factory=dict)
+    strategy: str = "margin.v1"
+    retrain_after_answers: int = Field(default=10, ge=1)
+    retrain_after_seconds: float = Field(default=300.0, gt=0)
+    audit_every: int = Field(default=10, ge=2)
+    open_questions: int = Field(default=50, ge=1, le=10_000)
+    lease_seconds: float = Field(default=600.0, ge=1)
+    seed: int = 0
+
+
+class RoutingSettings(Section):
+    """``[routing]``: from which confidence a label needs no second look."""
+
+    confidence: float = Field(default=0.75, ge=0, le=1)
+
+
+class RegistrySettings(Section):
+    """``[registry]``: the MLflow tracking server and model registry; ``model`` defaults to ``vigie-<project name>``."""
+
+    tracking_uri: str = "sqlite:///mlflow.db"
+    artifacts: str = "models"
+    model: str | None = None
+
+
+class StoreSettings(Section):
+    """``[store]``: the database."""
+
+    url: str = "sqlite:///vigie.db"
+
+
+class WebSettings(Section):
+    """``[web]``: where pages and API listen; ``allowed_hosts`` are further names a proxy may use for this server."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=8080, ge=0, le=65535)
+    allowed_hosts: tuple[str, ...] = ()
+
+
+class Settings(Section):
+    """Everything `vigie.toml` says, with the folder it lies in."""
+
+    folder: Path = Path()
+    project: ProjectSettings = ProjectSettings()
+    dimensions: tuple[DimensionSettings, ...] = Field(min_length=1)
+    sources: dict[PartName, SourceSettings] = Field(default_factory=dict)
+    sinks: dict[PartName, SinkSettings] = Field(default_factory=dict)
+    stream: StreamSettings = StreamSettings()
+    pool: PoolSettings = PoolSettings()
+    rules: RulesSettings = RulesSettings()
+    learning: LearningSettings = LearningSettings()
+    routing: RoutingSettings = RoutingSettings()
+    registry: RegistrySettings = RegistrySettings()
+    store: StoreSettings = StoreSettings()
+    web: WebSettings = WebSettings()
+
+    @field_validator("dimensions")
+    @classmethod
+    def _unique(cls, dimensions: tuple[DimensionSettings, ...]) -> tuple[DimensionSettings, ...]:
+        _refuse_doubles("dimension", [dimension.name for dimension in dimensions])
+        return dimensions
+
+    @model_validator(mode="after")
+    def _sinks_exist(self) -> Self:
+        for name, source in self.sources.items():
+            if source.sink is not None and source.sink not in self.sinks:
+                known = ", ".join(self.sinks) or "none"
+                raise ValueError(f"sources.{name}.sink is {source.sink!r}; the sinks of this project are: {known}")
+            if source.sink is None and len(self.sinks) > 1:
+                raise ValueError(f"sources.{name} names no sink, and there are several: {', '.join(self.sinks)}")
+        return self
+
+    def sink_of(self, source: str) -> str | None:
+        """Return the name of the sink a source writes to; None when the project has no sink."""
+        return self.sources[source].sink or next(iter(self.sinks), None)
+
+    def as_dimensions(self) -> tuple[Dimension, ...]:
+        """Return the dimensions as the rest of Vigie knows them."""
+        return tuple(
+            Dimension(
+                name=dimension.name,
+                labels=tuple(Label(label.name, label.guideline) for label in dimension.labels),
+                default=dimension.default,
+                question=dimension.question,
+            )
+            for dimension in self.dimensions
+        )
+
+
+def _refuse_doubles(what: str, names: list[str]) -> None:
+    doubles = [name for name, n in Counter(names).items() if n > 1]
+    if doubles:
+        raise ValueError(f"{what} {doubles[0]!r} stands twice; names must differ")
