@@ -1,0 +1,204 @@
+"""Labels for a batch: each unique template is classified once, then answers, rules and thresholds decide.
+
+A label depends on nothing but the text, the model version, the rules and the threshold, so it is the same whatever
+the batch, its size, or the worker.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import polars as pl
+
+from vigie.labels import Dimension, Origin, Prediction, Route
+from vigie.messages import confidence_column, label_column, origin_column
+from vigie.stream.known import Known
+from vigie.stream.routing import Policy, may_rule, output_columns, route
+
+FloatArray = np.ndarray[Any, np.dtype[np.float64]]
+ORIGINS = (Origin.MODEL.value, Origin.HUMAN.value, Origin.DEFAULT.value)
+
+
+class Model(Protocol):
+    """A fitted model version."""
+
+    version: str | None
+    dimensions: Sequence[Dimension]
+    answers: Mapping[str, Mapping[str, str]]
+
+    def predict_proba(self, templates: pl.Series) -> Mapping[str, FloatArray]:
+        """Return probabilities by dimension, each of shape (n, n_labels of that dimension in `dimensions`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class _State:
+    """Everything a batch is labelled with; replaced as a whole, so that no batch mixes two."""
+
+    policy: Policy
+    model: Model | None
+    known: Known
+
+
+class Labeller:
+    """What turns texts into labels, with the model and the policy of the moment.
+
+    Parameters
+    ----------
+    policy
+        Dimensions, rules, precedence, threshold.
+    normalise
+        Maps texts (String) to templates; pure, columnar.
+    cache_templates
+        How many templates' probabilities are remembered at most.
+    """
+
+    def __init__(
+        self, policy: Policy, *, normalise: Callable[[pl.Series], pl.Series], cache_templates: int = 200_000
+    ) -> None:
+        self._normalise = normalise
+        self._cache_templates = cache_templates
+        self._state = self._make(policy, None)
+
+    @property
+    def model(self) -> Model | None:
+        """The model version in use."""
+        return self._state.model
+
+    @property
+    def policy(self) -> Policy:
+        """The policy in use."""
+        return self._state.policy
+
+    def use(self, *, model: Model | None = None, policy: Policy | None = None) -> None:
+        """Take another model or policy from the next batch on; what is left out stays."""
+        state = self._state
+        self._state = self._make(policy or state.policy, model or state.model)
+
+    def label(self, batch: pl.DataFrame) -> pl.DataFrame:
+        """Add template, labels, confidences, origins, route and model to a decoded batch.
+
+        Parameters
+        ----------
+        batch
+            Any columns, among them ``text`` (String); rows whose text is null keep nulls in the new columns.
+        """
+        state = self._state
+        frame = batch.with_columns(self._normalise(batch["text"]).alias("template"))
+        templates = frame["template"].drop_nulls().unique(maintain_order=True)
+        proba = state.known.look_up(templates)
+        table = _decide(templates, proba, state)
+        frame = frame.join(table, on="template", how="left", maintain_order="left")
+        frame = _apply_rules(frame, proba, state.policy)
+        frame = frame.with_columns(
+            pl.when(pl.col("text").is_not_null()).then(route(state.policy)).alias("route"),
+            pl.lit(state.model.version if state.model else None, dtype=pl.String).alias("model"),
+        )
+        return frame.select(*batch.columns, *output_columns(state.policy.dimensions))
+
+    def predict(self, texts: Sequence[str]) -> list[Prediction]:
+        """Return what the system says about some texts, in order."""
+        dimensions = [dimension.name for dimension in self._state.policy.dimensions]
+        rows = self.label(pl.DataFrame({"text": pl.Series(texts, dtype=pl.String)})).to_dicts()
+        return [_prediction(row, dimensions) for row in rows]
+
+    def _make(self, policy: Policy, model: Model | None) -> _State:
+        width = sum(len(dimension.labels) for dimension in policy.dimensions)
+        known = Known(width, self._cache_templates, lambda templates: _probabilities(templates, policy, model))
+        return _State(policy, model, known)
+
+
+def _probabilities(templates: pl.Series, policy: Policy, model: Model | None) -> np.ndarray[Any, np.dtype[np.float32]]:
+    """Return the model's probabilities for all dimensions side by side; zeros where it knows nothing."""
+    width = sum(len(dimension.labels) for dimension in policy.dimensions)
+    wide = np.zeros((len(templates), width), dtype=np.float32)
+    if model is None or templates.is_empty():
+        return wide
+    proba = model.predict_proba(templates)
+    columns = {d.name: {label: i for i, label in enumerate(d.label_names)} for d in model.dimensions}
+    at = 0
+    for dimension in policy.dimensions:
+        known = columns.get(dimension.name, {})
+        for label in dimension.label_names:
+            if label in known:
+                wide[:, at] = proba[dimension.name][:, known[label]]
+            at += 1
+    return wide
+
+
+def _decide(templates: pl.Series, proba: np.ndarray[Any, Any], state: _State) -> pl.DataFrame:
+    """Return label, confidence and origin by dimension for each template, and its row in `proba`."""
+    answers = state.model.answers if state.model else {}
+    given = [answers.get(template) for template in templates] if answers else []
+    columns: dict[str, Any] = {"template": templates, "row": np.arange(len(templates), dtype=np.uint32)}
+    at = 0
+    for dimension in state.policy.dimensions:
+        names = dimension.label_names
+        part = proba[:, at : at + len(names)]
+        at += len(names)
+        decided = _decide_dimension(dimension, part, [(a or {}).get(dimension.name) for a in given])
+        columns |= dict(zip((f(dimension.name) for f in (label_column, confidence_column, origin_column)), decided, strict=True))
+    return pl.DataFrame(columns)
+
+
+def _decide_dimension(
+    dimension: Dimension, proba: np.ndarray[Any, Any], given: list[str | None]
+) -> tuple[pl.Series, FloatArray, pl.Series]:
+    names = (*dimension.label_names, None)
+    n = len(proba)
+    code = proba.argmax(axis=1) if n else np.zeros(0, dtype=np.int64)
+    confidence = proba[np.arange(n), code].astype(np.float64)
+    origin = np.zeros(n, dtype=np.uint32)
+    silent = confidence <= 0
+    code[silent] = names.index(dimension.default)
+    origin[silent] = ORIGINS.index(Origin.DEFAULT.value)
+    answered = [(row, names.index(label)) for row, label in enumerate(given) if label is not None and label in names]
+    if answered:
+        rows, codes = (np.array(column) for column in zip(*answered, strict=True))
+        code[rows], confidence[rows], origin[rows] = codes, 1.0, ORIGINS.index(Origin.HUMAN.value)
+    labels = pl.Series(names, dtype=pl.String).gather(code)
+    return labels, np.round(confidence, 4), pl.Series(ORIGINS).gather(origin)
+
+
+def _apply_rules(frame: pl.DataFrame, proba: np.ndarray[Any, Any], policy: Policy) -> pl.DataFrame:
+    """Replace labels by those of rules, where rules are heard; confidence becomes the model's for that label."""
+    heard = pl.any_horizontal([may_rule(dimension.name, policy) for dimension in policy.dimensions])
+    if not len(policy.rules) or not frame.height:
+        return frame
+    asked = frame.select(heard.fill_null(value=False) & pl.col("text").is_not_null()).to_series().arg_true()
+    if asked.is_empty():
+        return frame
+    said = policy.rules.apply(frame["text"].gather(asked))
+    rows = frame["row"].gather(asked).to_numpy()
+    spoken: list[pl.Series] = []
+    at = 0
+    for dimension in policy.dimensions:
+        labels = said[label_column(dimension.name)]
+        codes = labels.replace_strict(dimension.label_names, range(len(dimension.labels)), default=None, return_dtype=pl.Int64)
+        model = proba[rows, at + codes.fill_null(0).to_numpy()].astype(np.float64)
+        spoken += [labels.alias(f"rule_label:{dimension.name}"), pl.Series(f"rule_confidence:{dimension.name}", np.round(model, 4))]
+        at += len(dimension.labels)
+    full = pl.DataFrame([asked.alias("index"), *spoken])
+    joined = frame.with_row_index("index").join(full, on="index", how="left", maintain_order="left")
+    return joined.with_columns([column for d in policy.dimensions for column in _ruled(d.name, policy)])
+
+
+def _ruled(dimension: str, policy: Policy) -> list[pl.Expr]:
+    speaks = may_rule(dimension, policy) & pl.col(f"rule_label:{dimension}").is_not_null()
+    replacements = {
+        label_column(dimension): pl.col(f"rule_label:{dimension}"),
+        confidence_column(dimension): pl.col(f"rule_confidence:{dimension}"),
+        origin_column(dimension): pl.lit(Origin.RULE.value),
+    }
+    return [pl.when(speaks).then(new).otherwise(pl.col(name)).alias(name) for name, new in replacements.items()]
+
+
+def _prediction(row: Mapping[str, Any], dimensions: Sequence[str]) -> Prediction:
+    return Prediction(
+        route=Route(row["route"]),
+        labels={name: row[label_column(name)] for name in dimensions},
+        confidence={name: row[confidence_column(name)] for name in dimensions},
+        origin={name: Origin(row[origin_column(name)]) for name in dimensions},
+        template=row["template"],
+        model=row["model"],
+    )
