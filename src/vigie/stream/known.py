@@ -40,7 +40,7 @@ class Known:
         """Return the rows of `templates` (String, unique, no nulls), shape (n, width); only unknown ones are computed."""
         names = templates.to_list()
         found = np.empty((len(names), self._width), dtype=np.float32)
-        young, missing = self._young.take(names, np.arange(len(names)), found)
+        _, missing = self._young.take(names, np.arange(len(names)), found)
         old, unseen = self._old.take(names, missing, found)
         if len(unseen):
             found[unseen] = self._compute(templates.gather(unseen))

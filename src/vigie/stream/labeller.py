@@ -137,7 +137,9 @@ def _decide(templates: pl.Series, proba: np.ndarray[Any, Any], state: _State) ->
         part = proba[:, at : at + len(names)]
         at += len(names)
         decided = _decide_dimension(dimension, part, [(a or {}).get(dimension.name) for a in given])
-        columns |= dict(zip((f(dimension.name) for f in (label_column, confidence_column, origin_column)), decided, strict=True))
+        columns |= dict(
+            zip((f(dimension.name) for f in (label_column, confidence_column, origin_column)), decided, strict=True)
+        )
     return pl.DataFrame(columns)
 
 
@@ -174,9 +176,14 @@ def _apply_rules(frame: pl.DataFrame, proba: np.ndarray[Any, Any], policy: Polic
     at = 0
     for dimension in policy.dimensions:
         labels = said[label_column(dimension.name)]
-        codes = labels.replace_strict(dimension.label_names, range(len(dimension.labels)), default=None, return_dtype=pl.Int64)
+        codes = labels.replace_strict(
+            dimension.label_names, range(len(dimension.labels)), default=None, return_dtype=pl.Int64
+        )
         model = proba[rows, at + codes.fill_null(0).to_numpy()].astype(np.float64)
-        spoken += [labels.alias(f"rule_label:{dimension.name}"), pl.Series(f"rule_confidence:{dimension.name}", np.round(model, 4))]
+        spoken += [
+            labels.alias(f"rule_label:{dimension.name}"),
+            pl.Series(f"rule_confidence:{dimension.name}", np.round(model, 4)),
+        ]
         at += len(dimension.labels)
     full = pl.DataFrame([asked.alias("index"), *spoken])
     joined = frame.with_row_index("index").join(full, on="index", how="left", maintain_order="left")

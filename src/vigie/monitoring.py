@@ -1,0 +1,130 @@
+"""Every metric Vigie exposes, named in one place, in Prometheus's text format.
+
+No message text and no id is ever a label of a metric.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+import polars as pl
+from prometheus_client import CollectorRegistry, Histogram, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+
+from vigie import __version__
+
+CONFIDENCE_BINS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """What the database and the registry know at one moment.
+
+    Parameters
+    ----------
+    totals
+        Columns ``source``, ``kind`` (route, label, confidence, dead_letter), ``dimension``, ``value`` and ``count``: all
+        messages since the project began.
+    questions
+        How many by state.
+    groups, evicted, answers, inbox
+        How many templates are in the pool, were evicted from it, answers given, messages posted and still waiting.
+    aliases
+        Model version by registry alias.
+    lag
+        Messages (bytes for files) not read yet, by source, stream and partition.
+    accuracy
+        Audited accuracy of the champion by dimension, in [0, 1].
+    """
+
+    totals: pl.DataFrame
+    questions: Mapping[str, int] = field(default_factory=dict)
+    groups: int = 0
+    evicted: int = 0
+    answers: int = 0
+    inbox: int = 0
+    aliases: Mapping[str, str] = field(default_factory=dict)
+    lag: Mapping[tuple[str, str, int], int] = field(default_factory=dict)
+    accuracy: Mapping[str, float] = field(default_factory=dict)
+
+
+class Metrics:
+    """The metrics of one process, joined at each scrape with a snapshot of what all processes wrote down."""
+
+    def __init__(self) -> None:
+        self._registry = CollectorRegistry()
+        self.predict_duration = Histogram(
+            "vigie_predict_duration_seconds", "Time to label the texts of one request.", registry=self._registry
+        )
+
+    def render(self, snapshot: Snapshot) -> bytes:
+        """Return all metrics in Prometheus's text format."""
+        registry = CollectorRegistry()
+        registry.register(_Collected(snapshot))
+        return generate_latest(registry) + generate_latest(self._registry)
+
+
+class _Collected:
+    def __init__(self, snapshot: Snapshot) -> None:
+        self._snapshot = snapshot
+
+    def collect(self) -> Iterator[Metric]:
+        yield from _from_totals(self._snapshot.totals)
+        yield from _from_parts(self._snapshot)
+
+
+def _from_totals(totals: pl.DataFrame) -> Iterator[Metric]:
+    messages = CounterMetricFamily("vigie_messages", "Messages labelled.", labels=["source", "route"])
+    for row in _kind(totals, "route", ["source", "value"]):
+        messages.add_metric([row["source"], row["value"]], row["count"])
+    yield messages
+    dead = CounterMetricFamily("vigie_dead_letters", "Messages that could not be read.", labels=["source"])
+    for row in _kind(totals, "dead_letter", ["source"]):
+        dead.add_metric([row["source"]], row["count"])
+    yield dead
+    labels = CounterMetricFamily("vigie_labels", "Labels given.", labels=["dimension", "label"])
+    for row in _kind(totals, "label", ["dimension", "value"]):
+        labels.add_metric([row["dimension"], row["value"] or ""], row["count"])
+    yield labels
+    yield _confidence(_kind(totals, "confidence", ["dimension", "value"]))
+
+
+def _kind(totals: pl.DataFrame, kind: str, by: list[str]) -> list[dict[str, str]]:
+    chosen = totals.filter(pl.col("kind") == kind)
+    return chosen.group_by(by).agg(pl.col("count").sum()).sort(by).to_dicts()
+
+
+def _confidence(rows: Iterable[Mapping[str, str]]) -> HistogramMetricFamily:
+    family = HistogramMetricFamily("vigie_prediction_confidence", "Confidence of labels.", labels=["dimension"])
+    bins: dict[str, list[int]] = {}
+    for row in rows:
+        bins.setdefault(row["dimension"], [0] * CONFIDENCE_BINS)[int(row["value"])] += int(row["count"])
+    for dimension, counts in bins.items():
+        buckets, total, mass = [], 0, 0.0
+        for i, count in enumerate(counts):
+            total += count
+            mass += count * (i + 0.5) / CONFIDENCE_BINS
+            buckets.append((f"{(i + 1) / CONFIDENCE_BINS:g}", total))
+        family.add_metric([dimension], [*buckets, ("+Inf", total)], mass)
+    return family
+
+
+def _from_parts(snapshot: Snapshot) -> Iterator[Metric]:
+    yield GaugeMetricFamily("vigie_groups", "Templates in the pool.", value=snapshot.groups)
+    yield CounterMetricFamily("vigie_groups_evicted", "Templates dropped from the pool.", value=snapshot.evicted)
+    yield GaugeMetricFamily("vigie_answers", "Answers in force.", value=snapshot.answers)
+    yield GaugeMetricFamily("vigie_inbox_messages", "Posted messages that wait for a worker.", value=snapshot.inbox)
+    yield _gauge("vigie_questions", "Questions by state.", ["state"], {(k,): v for k, v in snapshot.questions.items()})
+    aliases = dict.fromkeys(snapshot.aliases.items(), 1)
+    yield _gauge("vigie_model_info", "Model versions by alias.", ["alias", "version"], aliases)
+    lag = {(source, stream, str(part)): n for (source, stream, part), n in snapshot.lag.items()}
+    yield _gauge("vigie_consumer_lag_messages", "Messages not read yet.", ["source", "topic", "partition"], lag)
+    accuracy = {(dimension,): value for dimension, value in snapshot.accuracy.items()}
+    yield _gauge("vigie_accuracy_ratio", "Audited accuracy of the champion.", ["dimension"], accuracy)
+    yield _gauge("vigie_build_info", "The version of Vigie.", ["version"], {(__version__,): 1})
+
+
+def _gauge(name: str, text: str, labels: list[str], values: Mapping[tuple[str, ...], float]) -> GaugeMetricFamily:
+    family = GaugeMetricFamily(name, text, labels=labels)
+    for key, value in values.items():
+        family.add_metric(list(key), value)
+    return family

@@ -1,0 +1,164 @@
+from pathlib import Path
+
+import pytest
+
+from vigie.errors import SettingsError
+from vigie.settings import load, parse
+
+SMALL = """
+[project]
+name = "small"
+
+[[dimensions]]
+name = "severity"
+default = "info"
+labels = ["info", { name = "error", guideline = "When it failed." }]
+
+[[dimensions]]
+name = "mood"
+labels = ["good", "bad"]
+
+[routing]
+confidence = 0.8
+"""
+
+
+def refused(text: str, **kwargs: object) -> str:
+    with pytest.raises(SettingsError) as caught:
+        parse(text, **kwargs)
+    return str(caught.value)
+
+
+def test_parse_when_labels_are_strings_or_tables_then_both_are_labels():
+    severity = parse(SMALL).as_dimensions()[0]
+    assert severity.label_names == ("info", "error")
+    assert severity.labels[1].guideline == "When it failed."
+    assert severity.default == "info"
+
+
+def test_parse_when_nothing_else_is_said_then_defaults_hold():
+    settings = parse(SMALL)
+    assert (settings.web.host, settings.web.port) == ("127.0.0.1", 8080)
+    assert settings.learning.retrain_after_answers == 10
+    assert settings.stream.max_delay_seconds == 0.2
+
+
+@pytest.mark.parametrize("template", ["logs", "social"])
+def test_load_when_it_is_a_template_then_it_is_valid_and_every_label_has_a_guideline(template):
+    import vigie
+
+    settings = load(Path(vigie.__file__).parent / "templates" / template, environment={})
+    assert all(label.guideline for dimension in settings.as_dimensions() for label in dimension.labels)
+
+
+def test_load_when_there_is_no_file_then_it_says_how_to_make_one(tmp_path):
+    with pytest.raises(SettingsError, match="vigie init"):
+        load(tmp_path)
+
+
+def test_load_when_the_file_is_no_text_then_it_says_so(tmp_path):
+    (tmp_path / "vigie.toml").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(SettingsError, match="cannot be read"):
+        load(tmp_path)
+
+
+def test_parse_when_toml_is_broken_then_the_line_is_named():
+    assert "line 2" in refused("\n[project\n")
+
+
+def test_parse_when_a_key_is_unknown_then_the_nearest_is_named_with_the_line():
+    message = refused(SMALL.replace("confidence", "confidense"))
+    assert message == "routing.confidense is no setting; did you mean 'confidence'?; change it in vigie.toml, line 15"
+
+
+def test_parse_when_a_section_is_unknown_then_the_known_ones_are_listed():
+    assert "expected one of project" in refused(SMALL + "[zzz]\na = 1\n")
+
+
+def test_parse_when_a_value_is_out_of_range_then_value_and_expectation_are_named():
+    message = refused(SMALL.replace("0.8", "1.3"))
+    assert message.startswith("routing.confidence is 1.3; expected less than or equal to 1; change it in")
+    assert message.endswith("line 15")
+
+
+def test_parse_when_the_second_dimension_is_wrong_then_its_own_line_is_named():
+    message = refused(SMALL.replace('labels = ["good", "bad"]', 'labels = "good"'))
+    assert message.endswith("line 12")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ('default = "info"', 'default = "inf"', "expected one of the labels info, error"),
+        ('["good", "bad"]', '["good"]', "at least 2 items"),
+        ('["good", "bad"]', '["good", "good"]', "'good' stands twice"),
+        ('name = "mood"', 'name = "severity"', "'severity' stands twice"),
+        ('name = "mood"', 'name = "vigie"', "cannot be called 'vigie'"),
+        ('name = "mood"', 'name = ""', "at least 1 character"),
+    ],
+)
+def test_parse_when_dimensions_make_no_sense_then_it_says_why(old, new, expected):
+    assert expected in refused(SMALL.replace(old, new))
+
+
+def test_parse_when_a_source_names_an_unknown_sink_then_the_sinks_are_listed():
+    text = SMALL + '[sources.a]\ntype = "http"\nsink = "nope"\n[sinks.out]\ntype = "files"\n'
+    assert "the sinks of this project are: out" in refused(text)
+
+
+def test_parse_when_there_are_several_sinks_then_a_source_must_choose():
+    text = SMALL + '[sources.a]\ntype = "http"\n[sinks.x]\ntype = "files"\n[sinks.y]\ntype = "files"\n'
+    assert "names no sink" in refused(text)
+
+
+def test_sink_of_when_there_is_one_sink_then_it_is_taken():
+    settings = parse(SMALL + '[sources.a]\ntype = "http"\n[sinks.x]\ntype = "files"\npath = "o"\n')
+    assert settings.sink_of("a") == "x"
+    assert settings.sinks["x"].parameters == {"path": "o"}
+
+
+def test_parse_when_the_environment_says_otherwise_then_it_wins_over_the_file():
+    settings = parse(
+        SMALL, environment={"VIGIE_ROUTING__CONFIDENCE": "0.5", "VIGIE_PROJECT__NAME": "other", "HOME": "/"}
+    )
+    assert settings.routing.confidence == 0.5
+    assert settings.project.name == "other"
+
+
+def test_parse_when_a_flag_is_given_then_it_wins_over_the_environment():
+    settings = parse(SMALL, environment={"VIGIE_WEB__PORT": "1"}, flags={"web.port": 2})
+    assert settings.web.port == 2
+
+
+def test_parse_when_the_environment_names_no_section_then_it_is_refused():
+    assert "VIGIE_ROUTNG__CONFIDENCE" in refused(SMALL, environment={"VIGIE_ROUTNG__CONFIDENCE": "1"})
+
+
+def test_parse_when_the_project_variable_is_set_then_it_is_left_alone():
+    assert parse(SMALL, environment={"VIGIE_PROJECT": "/somewhere"}).project.name == "small"
+
+
+def test_parse_when_a_secret_is_in_the_environment_then_it_stands_for_the_value():
+    text = SMALL + '[sinks.k]\ntype = "kafka"\noptions = { "sasl.password" = { env = "SECRET" } }\n'
+    settings = parse(text, environment={"SECRET": "s3cret"})
+    assert settings.sinks["k"].parameters["options"]["sasl.password"] == "s3cret"
+
+
+def test_parse_when_a_secret_is_missing_then_its_name_is_told():
+    assert "SECRET" in refused(SMALL + '[store]\nurl = { env = "SECRET" }\n', environment={})
+
+
+def test_parse_when_a_secret_is_in_a_file_then_it_is_read_from_the_project(tmp_path):
+    (tmp_path / "password").write_text("s3cret\n")
+    assert parse(SMALL + '[store]\nurl = { file = "password" }\n', folder=tmp_path).store.url == "s3cret"
+
+
+def test_parse_when_a_secret_file_is_missing_then_it_says_so(tmp_path):
+    assert "cannot be read" in refused(SMALL + '[store]\nurl = { file = "password" }\n', folder=tmp_path)
+
+
+def test_settings_when_someone_changes_them_then_they_refuse():
+    from pydantic import ValidationError
+
+    with pytest.raises(ValidationError):
+        parse(SMALL).routing.confidence = 0.1

@@ -1,0 +1,71 @@
+import polars as pl
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from vigie.monitoring import Metrics, Snapshot
+
+TOTALS = pl.DataFrame(
+    [
+        ("logs", "route", None, "auto", 7),
+        ("logs", "route", None, "review", 3),
+        ("logs", "label", "severity", "error", 4),
+        ("more", "label", "severity", "error", 1),
+        ("logs", "confidence", "severity", "19", 6),
+        ("logs", "confidence", "severity", "0", 4),
+        ("logs", "dead_letter", None, None, 2),
+    ],
+    schema={"source": pl.String, "kind": pl.String, "dimension": pl.String, "value": pl.String, "count": pl.Int64},
+    orient="row",
+)
+
+
+def samples(snapshot: Snapshot) -> dict[tuple[str, ...], float]:
+    text = Metrics().render(snapshot).decode()
+    return {
+        (sample.name, *sample.labels.values()): sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    }
+
+
+def test_render_when_messages_were_counted_then_they_are_told_by_source_and_route():
+    found = samples(Snapshot(totals=TOTALS))
+    assert found["vigie_messages_total", "logs", "auto"] == 7
+    assert found["vigie_messages_total", "logs", "review"] == 3
+    assert found["vigie_dead_letters_total", "logs"] == 2
+    assert found["vigie_labels_total", "severity", "error"] == 5
+
+
+def test_render_when_confidences_were_counted_then_they_are_a_histogram():
+    found = samples(Snapshot(totals=TOTALS))
+    assert found["vigie_prediction_confidence_bucket", "severity", "0.05"] == 4
+    assert found["vigie_prediction_confidence_bucket", "severity", "1.0"] == 10
+    assert found["vigie_prediction_confidence_bucket", "severity", "+Inf"] == 10
+    assert found["vigie_prediction_confidence_count", "severity"] == 10
+    assert found["vigie_prediction_confidence_sum", "severity"] == pytest.approx(4 * 0.025 + 6 * 0.975)
+
+
+def test_render_when_parts_tell_their_state_then_each_has_a_gauge():
+    found = samples(
+        Snapshot(
+            totals=TOTALS.clear(),
+            questions={"open": 5},
+            groups=9,
+            answers=3,
+            aliases={"champion": "4"},
+            lag={("kafka", "logs", 2): 11},
+            accuracy={"severity": 0.9},
+        )
+    )
+    assert found["vigie_questions", "open"] == 5
+    assert found["vigie_groups",] == 9
+    assert found["vigie_model_info", "champion", "4"] == 1
+    assert found["vigie_consumer_lag_messages", "kafka", "logs", "2"] == 11
+    assert found["vigie_accuracy_ratio", "severity"] == 0.9
+
+
+def test_render_when_a_request_was_timed_then_its_duration_is_told():
+    metrics = Metrics()
+    with metrics.predict_duration.time():
+        pass
+    assert b"vigie_predict_duration_seconds_count 1.0" in metrics.render(Snapshot(totals=TOTALS))
