@@ -20,9 +20,10 @@ TOTALS = pl.DataFrame(
 
 
 def samples(snapshot: Snapshot) -> dict[tuple[str, ...], float]:
+    # label values in the order of their names
     text = Metrics().render(snapshot).decode()
     return {
-        (sample.name, *sample.labels.values()): sample.value
+        (sample.name, *(value for _, value in sorted(sample.labels.items()))): sample.value
         for family in text_string_to_metric_families(text)
         for sample in family.samples
     }
@@ -30,8 +31,8 @@ def samples(snapshot: Snapshot) -> dict[tuple[str, ...], float]:
 
 def test_render_when_messages_were_counted_then_they_are_told_by_source_and_route():
     found = samples(Snapshot(totals=TOTALS))
-    assert found["vigie_messages_total", "logs", "auto"] == 7
-    assert found["vigie_messages_total", "logs", "review"] == 3
+    assert found["vigie_messages_total", "auto", "logs"] == 7
+    assert found["vigie_messages_total", "review", "logs"] == 3
     assert found["vigie_dead_letters_total", "logs"] == 2
     assert found["vigie_labels_total", "severity", "error"] == 5
 
@@ -39,7 +40,7 @@ def test_render_when_messages_were_counted_then_they_are_told_by_source_and_rout
 def test_render_when_confidences_were_counted_then_they_are_a_histogram():
     found = samples(Snapshot(totals=TOTALS))
     assert found["vigie_prediction_confidence_bucket", "severity", "0.05"] == 4
-    assert found["vigie_prediction_confidence_bucket", "severity", "1.0"] == 10
+    assert found["vigie_prediction_confidence_bucket", "severity", "1"] == 10
     assert found["vigie_prediction_confidence_bucket", "severity", "+Inf"] == 10
     assert found["vigie_prediction_confidence_count", "severity"] == 10
     assert found["vigie_prediction_confidence_sum", "severity"] == pytest.approx(4 * 0.025 + 6 * 0.975)
@@ -60,7 +61,7 @@ def test_render_when_parts_tell_their_state_then_each_has_a_gauge():
     assert found["vigie_questions", "open"] == 5
     assert found["vigie_groups",] == 9
     assert found["vigie_model_info", "champion", "4"] == 1
-    assert found["vigie_consumer_lag_messages", "kafka", "logs", "2"] == 11
+    assert found["vigie_consumer_lag_messages", "2", "kafka", "logs"] == 11
     assert found["vigie_accuracy_ratio", "severity"] == 0.9
 
 
