@@ -1,0 +1,134 @@
+"""Which questions an annotator gets; all inside a write transaction that holds `Lock.QUESTIONS`."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, exists, insert, select, update
+
+from vigie.labels import Question, QuestionKind
+from vigie.store.tables import GroupState, QuestionState, groups, question_state, questions, samples
+
+LIVE = (QuestionState.OPEN, QuestionState.LEASED)
+"""States of a question that may still be answered; a group never has two of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """Who wants questions, how many, when, and until when they keep them."""
+
+    annotator: str
+    n: int
+    now: datetime
+    until: datetime
+
+
+def lease(connection: Connection, wanted: Lease, *, audit_every: int) -> list[Question]:
+    """Hand out questions: audit questions in turn, then those a strategy ranked, then the largest groups."""
+    expire(connection, wanted.now)
+    ids = _choose(connection, wanted, audit_every)
+    held = {"state": QuestionState.LEASED, "annotator": wanted.annotator, "leased_until": wanted.until}
+    connection.execute(update(questions).where(questions.c.id.in_(ids)).values(held))
+    return load(connection, ids)
+
+
+def expire(connection: Connection, now: datetime) -> None:
+    """Open again what was leased for too long; its annotator may still answer until somebody else takes it."""
+    late = (questions.c.state == QuestionState.LEASED) & (questions.c.leased_until <= now)
+    connection.execute(update(questions).where(late).values(state=QuestionState.OPEN))
+
+
+def load(connection: Connection, ids: Sequence[int]) -> list[Question]:
+    """Return questions in the order of their ids given; those that do not exist are left out."""
+    query = (
+        select(questions, groups.c.template, groups.c.count)
+        .join(groups, groups.c.id == questions.c.group_id)
+        .where(questions.c.id.in_(ids))
+    )
+    rows = {row["id"]: row for row in connection.execute(query).mappings()}
+    texts = _texts(connection, [row["group_id"] for row in rows.values()])
+    return [_question(dict(rows[i]), texts.get(rows[i]["group_id"], [])) for i in ids if i in rows]
+
+
+def _choose(connection: Connection, wanted: Lease, audit_every: int) -> list[int]:
+    strategy = iter(_open(connection, wanted, QuestionKind.STRATEGY))
+    audit = iter(_open(connection, wanted, QuestionKind.AUDIT))
+    largest = _largest(connection, wanted)
+    since = before = connection.execute(select(question_state.c.since_audit)).scalar_one()
+    ids: list[int] = []
+    while len(ids) < wanted.n:
+        chosen = next(audit, None) if 0 < audit_every <= since + 1 else None
+        since = since + 1 if chosen is None else 0
+        chosen = chosen or next(strategy, None) or next(largest, None) or next(audit, None)
+        if chosen is None:
+            break
+        ids.append(chosen)
+    if since != before:
+        connection.execute(update(question_state).values(since_audit=since))
+    return ids
+
+
+def _open(connection: Connection, wanted: Lease, kind: QuestionKind) -> Sequence[int]:
+    query = (
+        select(questions.c.id)
+        .where(questions.c.state == QuestionState.OPEN, questions.c.kind == kind)
+        .where(~_skipped(questions.c.group_id, wanted.annotator))
+        .order_by(questions.c.rank, questions.c.id)
+        .limit(wanted.n)
+    )
+    return connection.execute(query).scalars().all()
+
+
+def _largest(connection: Connection, wanted: Lease) -> Iterator[int]:
+    """Make questions about the largest groups that nobody was asked about: there may be no learner yet."""
+    other = questions.alias()
+    live = exists().where(other.c.group_id == groups.c.id, other.c.state.in_(LIVE))
+    query = (
+        select(groups.c.id)
+        .where(groups.c.state == GroupState.OPEN, ~live, ~_skipped(groups.c.id, wanted.annotator))
+        .order_by(groups.c.count.desc(), groups.c.id.desc())
+        .limit(wanted.n)
+    )
+    for rank, group_id in enumerate(connection.execute(query).scalars().all()):
+        yield _make(connection, group_id, rank, wanted)
+
+
+def _make(connection: Connection, group_id: int, rank: int, wanted: Lease) -> int:
+    row = {
+        "group_id": group_id,
+        "kind": QuestionKind.STRATEGY,
+        "rank": float(rank),
+        "reason": {"why": "largest"},
+        "state": QuestionState.OPEN,
+        "created_at": wanted.now,
+    }
+    key: Any = connection.execute(insert(questions).values(row)).inserted_primary_key
+    return int(key[0])
+
+
+def _skipped(group_id: ColumnElement[int], annotator: str) -> ColumnElement[bool]:
+    earlier = questions.alias()
+    mine = (earlier.c.state == QuestionState.SKIPPED) & (earlier.c.annotator == annotator)
+    return exists().where(earlier.c.group_id == group_id, mine)
+
+
+def _texts(connection: Connection, group_ids: Sequence[int]) -> dict[int, list[str]]:
+    query = select(samples.c.group_id, samples.c.text).where(samples.c.group_id.in_(group_ids))
+    found: dict[int, list[str]] = {}
+    for group_id, text in connection.execute(query.order_by(samples.c.timestamp.desc(), samples.c.slot.desc())):
+        found.setdefault(group_id, []).append(text)
+    return found
+
+
+def _question(row: Mapping[str, Any], texts: Sequence[str]) -> Question:
+    return Question(
+        id=row["id"],
+        group_id=row["group_id"],
+        kind=QuestionKind(row["kind"]),
+        template=row["template"],
+        count=row["count"],
+        samples=tuple(texts),
+        reason=row["reason"],
+        leased_until=row["leased_until"] if row["state"] == QuestionState.LEASED else None,
+    )

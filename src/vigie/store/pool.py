@@ -1,0 +1,192 @@
+"""The pool: groups of messages with the same template, and a sample of each."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import polars as pl
+from sqlalchemy import ColumnElement, Connection, Row, Select, delete, exists, func, select, update
+
+from vigie.store.engine import Database, Lock, chunks, frame, storable_columns
+from vigie.store.grouping import ROWS, Grouping, digest
+from vigie.store.tables import (
+    GroupState,
+    QuestionState,
+    annotations,
+    audit_draws,
+    groups,
+    microseconds,
+    pool_state,
+    questions,
+    samples,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """All messages with one template; ``state`` says whether people answered or flagged it."""
+
+    id: int
+    template: str
+    count: int
+    first_seen: datetime
+    last_seen: datetime
+    state: GroupState
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One real message of a group and where it stood; what was typed in or imported has no offset."""
+
+    text: str
+    source: str
+    stream: str
+    partition: int
+    offset: int | None
+    timestamp: datetime
+
+
+class Pool:
+    """All groups.
+
+    Parameters
+    ----------
+    database
+        Where they are.
+    grouping
+        Puts messages into groups.
+    max_groups
+        Above this the least useful groups are evicted, a hundredth of the cap at a time: never one that was
+        answered, flagged, skipped, leased or drawn for audit; of the others the smallest, then the longest unseen.
+    """
+
+    def __init__(self, database: Database, grouping: Grouping, *, max_groups: int) -> None:
+        self._database = database
+        self._grouping = grouping
+        self._max_groups = max_groups
+
+    def size(self) -> int:
+        """Return the number of groups."""
+        return self._state("size")
+
+    def evicted(self) -> int:
+        """Return how many groups were ever evicted."""
+        return self._state("evicted")
+
+    def answered(self) -> int:
+        """Return how many groups have an answer."""
+        with self._database.read() as connection:
+            query = select(func.count()).select_from(groups).where(groups.c.state == GroupState.ANSWERED)
+            return int(connection.execute(query).scalar_one())
+
+    def unlabelled(self, limit: int | None = None) -> pl.DataFrame:
+        """Return the groups without an answer that nobody flagged, largest first.
+
+        Parameters
+        ----------
+        limit
+            At most so many; all of them (2 s a million) when left out.
+
+        Returns
+        -------
+        Columns ``group_id``, ``template``, ``count``, ``first_seen``, ``last_seen``.
+        """
+        columns = (groups.c.template, groups.c.count, groups.c.first_seen, groups.c.last_seen)
+        query = select(groups.c.id.label("group_id"), *columns).where(groups.c.state == GroupState.OPEN)
+        return self._frame(query.order_by(groups.c.count.desc(), groups.c.id.desc()).limit(limit))
+
+    def counts(self) -> pl.DataFrame:
+        """Return every group's ``group_id``, ``template`` and ``count``."""
+        return self._frame(select(groups.c.id.label("group_id"), groups.c.template, groups.c.count))
+
+    def group(self, group_id: int) -> Group | None:
+        """Return a group by its id."""
+        return self._one(groups.c.id == group_id)
+
+    def find(self, template: str) -> Group | None:
+        """Return the group of a template."""
+        return self._one(groups.c.digest == digest(template))
+
+    def samples(self, group_id: int) -> list[Sample]:
+        """Return the real messages kept of a group, newest first."""
+        columns = [column for column in samples.c if column.name not in {"group_id", "slot"}]
+        query = select(*columns).where(samples.c.group_id == group_id)
+        with self._database.read() as connection:
+            rows = connection.execute(query.order_by(samples.c.timestamp.desc(), samples.c.slot.desc()))
+            return [Sample(**row._mapping) for row in rows]  # noqa: SLF001 - SQLAlchemy's public name
+
+    def add(self, texts: pl.DataFrame) -> pl.DataFrame:
+        """Put texts that came by another way than a stream into their groups.
+
+        Parameters
+        ----------
+        texts
+            Columns ``text`` and ``template`` (String, no nulls); each row counts as one message.
+
+        Returns
+        -------
+        ``template`` and ``group_id``, one row per template, in the order of first appearance.
+        """
+        now = microseconds(self._database.now())
+        rows = texts.select(
+            "template", "text", source=pl.lit(""), stream=pl.lit(""), partition=0, offset=None, timestamp=now
+        ).cast(ROWS)
+        with self._grouping.turn:
+            with self._database.write(Lock.POOL) as connection:
+                found = self._grouping.count(connection, rows)
+            self._grouping.remember(found)
+        templates = texts.select("template", stored="template").unique("template", maintain_order=True)
+        stored = found.select(stored="template", group_id="group_id")
+        joined = templates.with_columns(storable_columns("stored")).join(stored, on="stored", maintain_order="left")
+        return joined.select("template", "group_id")
+
+    def shrink(self) -> int:
+        """Evict groups if there are more than `max_groups`; return how many were evicted."""
+        if self._grouping.size <= self._max_groups:
+            return 0
+        with self._database.write(Lock.POOL, Lock.QUESTIONS) as connection:
+            excess = int(connection.execute(select(pool_state.c.size)).scalar_one()) - self._max_groups
+            if excess <= 0:
+                return 0
+            return _evict(connection, excess + self._max_groups // 100)
+
+    def _state(self, name: str) -> int:
+        with self._database.read() as connection:
+            return int(connection.execute(select(pool_state.c[name])).scalar_one())
+
+    def _frame(self, query: Select[Any]) -> pl.DataFrame:
+        with self._database.read() as connection:
+            return frame(connection, query)
+
+    def _one(self, condition: ColumnElement[bool]) -> Group | None:
+        columns = [column for column in groups.c if column.name != "digest"]
+        with self._database.read() as connection:
+            row = connection.execute(select(*columns).where(condition)).one_or_none()
+        return None if row is None else _group(row)
+
+
+def _group(row: Row[Any]) -> Group:
+    values = dict(row._mapping)  # noqa: SLF001 - SQLAlchemy's public name
+    return Group(**values | {"state": GroupState(values["state"])})
+
+
+def _evict(connection: Connection, n: int) -> int:
+    touched = questions.c.step.is_not(None) | (questions.c.state != QuestionState.OPEN)
+    query = (
+        select(groups.c.id)
+        .where(
+            groups.c.state == GroupState.OPEN,
+            ~exists().where(annotations.c.group_id == groups.c.id),
+            ~exists().where(questions.c.group_id == groups.c.id, touched),
+            ~exists().where(audit_draws.c.group_id == groups.c.id),
+        )
+        .order_by(groups.c.count, groups.c.last_seen)
+        .limit(n)
+    )
+    ids = connection.execute(query).scalars().all()
+    for part in chunks(ids):
+        connection.execute(delete(questions).where(questions.c.group_id.in_(part)))
+        connection.execute(delete(groups).where(groups.c.id.in_(part)))
+    values = {"size": pool_state.c.size - len(ids), "evicted": pool_state.c.evicted + len(ids)}
+    connection.execute(update(pool_state).values(values))
+    return len(ids)

@@ -1,0 +1,217 @@
+"""Questions: leased to one annotator at a time, so that two people never get the same one."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import Connection, delete, func, insert, select, update
+
+from vigie.errors import LabelError
+from vigie.labels import Question, QuestionKind
+from vigie.store import closing, leasing
+from vigie.store.closing import Answer, Undone
+from vigie.store.engine import Database, Lock, chunks, storable
+from vigie.store.leasing import LIVE, Lease
+from vigie.store.tables import GroupState, QuestionState, groups, questions
+
+UNDO_SECONDS = 600.0
+"""How long a question that was taken back is leased."""
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A question to be asked: about which group, why drawn, its place in the queue (lower is asked sooner), and why."""
+
+    group_id: int
+    kind: QuestionKind
+    rank: float
+    reason: Mapping[str, object] = field(default_factory=dict)
+
+
+class Questions:
+    """All questions.
+
+    Parameters
+    ----------
+    database
+        Where they are.
+    audit_every
+        Each so many questions handed out one is an audit question, when there is one; 0 for never out of turn.
+    """
+
+    def __init__(self, database: Database, *, audit_every: int) -> None:
+        self._database = database
+        self._audit_every = audit_every
+
+    def replace(self, drafts: Sequence[Draft], kind: QuestionKind) -> int:
+        """Put new questions in place of all open ones of a kind; return how many there are now.
+
+        What is leased stays, and what an annotator held when the lease ran out. A group that was answered, flagged or
+        evicted, or is being asked about, gets no question; an audit draft takes the place of an open strategy question.
+        """
+        drafted = {draft.group_id: draft for draft in reversed(drafts)}
+        with self._database.write(Lock.QUESTIONS) as connection:
+            connection.execute(delete(questions).where(_untouched(), questions.c.kind == kind))
+            for part in chunks(sorted(drafted)):
+                if kind == QuestionKind.AUDIT:
+                    connection.execute(delete(questions).where(_untouched(), questions.c.group_id.in_(part)))
+                _insert(connection, [drafted[group_id] for group_id in _askable(connection, part)], self._database)
+            query = select(func.count()).where(questions.c.state == QuestionState.OPEN, questions.c.kind == kind)
+            return int(connection.execute(query).scalar_one())
+
+    def lease(self, annotator: str, n: int, seconds: float) -> list[Question]:
+        """Hand out at most `n` questions to an annotator, nobody else's until the lease ends.
+
+        First those a strategy ranked, an audit question in turn, and when there are none the largest groups that
+        nobody was asked about (reason ``{"why": "largest"}``); never a group this annotator skipped.
+        """
+        now = self._database.now()
+        wanted = Lease(storable(annotator), n, now, now + timedelta(seconds=seconds))
+        with self._database.write(Lock.QUESTIONS) as connection:
+            return leasing.lease(connection, wanted, audit_every=self._audit_every)
+
+    def answer(
+        self,
+        question_id: int,
+        annotator: str,
+        labels: Mapping[str, str],
+        *,
+        model_version: str | None = None,
+        duration_seconds: float | None = None,
+    ) -> list[int]:
+        """Store labels for some or all dimensions and close the question; on disk when this returns.
+
+        Parameters
+        ----------
+        question_id, annotator
+            The question and who holds it; also when the lease ran out, until somebody else got it.
+        labels
+            By dimension; not checked against the settings.
+        model_version
+            Whose prediction was shown.
+        duration_seconds
+            How long it took.
+
+        Returns
+        -------
+        The ids of the annotations; their purpose is audit when the question was drawn for audit, else train.
+
+        Raises
+        ------
+        QuestionError
+            The question is not theirs any more.
+        LabelError
+            No label is given.
+        """
+        if not labels:
+            raise LabelError(f"question {question_id} was answered without a label; give one, or skip the question")
+        annotator = storable(annotator)
+        given = Answer(labels, model_version, duration_seconds, self._database.now())
+        with self._database.write(Lock.QUESTIONS, durable=True) as connection:
+            row = closing.held(connection, question_id, annotator)
+            return closing.answer(connection, row, annotator, given)
+
+    def skip(self, question_id: int, annotator: str) -> None:
+        """Close a question without an answer: this annotator is not asked about its group again, others may be.
+
+        Raises
+        ------
+        QuestionError
+            The question is not theirs any more.
+        """
+        with self._database.write(Lock.QUESTIONS, durable=True) as connection:
+            row = closing.held(connection, question_id, storable(annotator))
+            closing.skip(connection, row, self._database.now())
+
+    def flag(self, question_id: int, annotator: str, comment: str = "") -> None:
+        """Close a question as not answerable: nobody is asked about its group again.
+
+        Raises
+        ------
+        QuestionError
+            The question is not theirs any more.
+        """
+        with self._database.write(Lock.QUESTIONS, durable=True) as connection:
+            row = closing.held(connection, question_id, storable(annotator))
+            closing.flag(connection, row, storable(comment), self._database.now())
+
+    def undo(self, annotator: str, seconds: float = UNDO_SECONDS) -> Undone | None:
+        """Take back the annotator's newest answer, skip or flag; may be called for any number of steps.
+
+        The question is leased to them again. What was answered stays in the history, followed by its withdrawal.
+
+        Returns
+        -------
+        What was taken back; None when there is nothing (left).
+        """
+        now = self._database.now()
+        with self._database.write(Lock.QUESTIONS, durable=True) as connection:
+            leasing.expire(connection, now)
+            return closing.undo(connection, storable(annotator), now, now + timedelta(seconds=seconds))
+
+    def release(self, annotator: str, ids: Sequence[int]) -> None:
+        """Give questions back before the lease ends; those that are not this annotator's are left alone."""
+        values = {"state": QuestionState.OPEN, "annotator": None, "leased_until": None}
+        with self._database.write(Lock.QUESTIONS) as connection:
+            connection.execute(update(questions).where(_theirs(annotator, ids)).values(values))
+
+    def renew(self, annotator: str, ids: Sequence[int], seconds: float) -> list[int]:
+        """Keep questions for longer, from now on; return those that are still this annotator's."""
+        until = self._database.now() + timedelta(seconds=seconds)
+        with self._database.write(Lock.QUESTIONS) as connection:
+            theirs = _theirs(annotator, ids)
+            kept = connection.execute(select(questions.c.id).where(theirs).order_by(questions.c.id)).scalars().all()
+            values = {"state": QuestionState.LEASED, "leased_until": until}
+            connection.execute(update(questions).where(theirs).values(values))
+        return list(kept)
+
+    def get(self, question_id: int) -> Question | None:
+        """Return a question by its id, in whatever state it is."""
+        with self._database.read() as connection:
+            return next(iter(leasing.load(connection, [question_id])), None)
+
+    def counts(self) -> dict[str, int]:
+        """Return how many questions are open, leased, answered, skipped and flagged."""
+        late = (questions.c.state == QuestionState.LEASED) & (questions.c.leased_until <= self._database.now())
+        with self._database.read() as connection:
+            query = select(questions.c.state, func.count()).group_by(questions.c.state)
+            counts = dict.fromkeys(map(str, QuestionState), 0) | dict(connection.execute(query).all())
+            expired = int(connection.execute(select(func.count()).where(late)).scalar_one())
+        counts[QuestionState.OPEN] += expired
+        counts[QuestionState.LEASED] -= expired
+        return {str(state): n for state, n in counts.items()}
+
+
+def _untouched() -> Any:
+    """Select open questions that nobody held when the lease ran out, and that were never closed."""
+    return (questions.c.state == QuestionState.OPEN) & questions.c.annotator.is_(None) & questions.c.step.is_(None)
+
+
+def _theirs(annotator: str, ids: Sequence[int]) -> Any:
+    mine = (questions.c.annotator == storable(annotator)) & questions.c.state.in_(LIVE)
+    return mine & questions.c.id.in_(list(ids))
+
+
+def _askable(connection: Connection, group_ids: Sequence[int]) -> Sequence[int]:
+    live = select(questions.c.group_id).where(questions.c.group_id.in_(group_ids), questions.c.state.in_(LIVE))
+    query = select(groups.c.id).where(groups.c.id.in_(group_ids), groups.c.state == GroupState.OPEN)
+    return connection.execute(query.where(groups.c.id.not_in(live))).scalars().all()
+
+
+def _insert(connection: Connection, drafts: Sequence[Draft], database: Database) -> None:
+    if not drafts:
+        return
+    now = database.now()
+    rows = [
+        {
+            "group_id": draft.group_id,
+            "kind": draft.kind,
+            "rank": float(draft.rank),
+            "reason": dict(draft.reason),
+            "state": QuestionState.OPEN,
+            "created_at": now,
+        }
+        for draft in drafts
+    ]
+    connection.execute(insert(questions), rows)
