@@ -14,6 +14,8 @@ column                  type                             holds
 ``partition``           Int32                            Kafka's partition; 0 elsewhere
 ``offset``              Int64                            Kafka's offset, byte, inbox id or nanosecond of this message
 ``text``                String                           what is labelled; null when undecodable
+``is_object``           Boolean                          whether the payload was taken for a JSON object
+``stage``               String                           where it failed (``decode``); null otherwise
 ``error``               String                           why it is undecodable; null otherwise
 ``template``            String                           the normalised text, variable parts masked
 ``label:<d>``           String                           the label in dimension *d*; null when nobody knows
