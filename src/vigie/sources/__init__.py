@@ -1,7 +1,7 @@
 """Where messages come from; parts are found by name through the entry points `vigie.sources`."""
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import polars as pl
 
@@ -50,3 +50,11 @@ class Source(Protocol):
 
     def close(self) -> None:
         """Let go of everything; may be called twice."""
+
+
+@runtime_checkable
+class CommitListener(Protocol):
+    """A source that keeps what it polled until it was committed; the worker tells it, after each commit of the sink."""
+
+    def committed(self, positions: Sequence[Position]) -> None:
+        """Let go of everything before `positions`; rewinding never goes further back."""
