@@ -6,7 +6,7 @@ from collections.abc import Iterable
 import polars as pl
 from sqlalchemy import select
 
-from vigie.store.engine import Database, Lock, add_counts, frame
+from vigie.store.engine import Database, Lock, add_counts, among, frame
 from vigie.store.tables import audit_draws, groups
 
 
@@ -20,9 +20,10 @@ class Audit:
         """Note that groups were drawn; a group named several times was drawn so often. Groups that are gone are left out."""
         drawn = Counter(int(group_id) for group_id in group_ids)
         with self._database.write(Lock.POOL, Lock.QUESTIONS) as connection:
-            there = connection.execute(select(groups.c.id).where(groups.c.id.in_(list(drawn)))).scalars()
-            rows = [{"group_id": group_id, "draws": drawn[group_id]} for group_id in there]
-            add_counts(connection, audit_draws, rows, column="draws")
+            there = connection.execute(select(groups.c.id).where(among(connection, groups.c.id, list(drawn)))).scalars()
+            rows = [(group_id, drawn[group_id]) for group_id in there]
+            schema = {"group_id": pl.Int64, "draws": pl.Int64}
+            add_counts(connection, audit_draws, pl.DataFrame(rows, schema, orient="row"), column="draws")
 
     def draws(self) -> pl.DataFrame:
         """Return every group that was drawn: ``group_id``, ``draws``."""

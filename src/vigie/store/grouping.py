@@ -4,13 +4,12 @@ import hashlib
 import threading
 from collections import OrderedDict
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import polars as pl
 from sqlalchemy import Connection, bindparam, insert, select, update
 
-from vigie.store.engine import chunks, frame, replace_rows, storable, storable_columns
+from vigie.store.engine import among, chunks, frame, replace_rows, storable, storable_columns, write_rows
 from vigie.store.tables import GroupState, groups, pool_state, samples
 
 CACHE = 200_000
@@ -28,6 +27,12 @@ ROWS = pl.Schema(
     }
 )
 """What is counted: one row per message, nothing null but the offset; times in microseconds."""
+
+_UPDATE = (
+    update(groups)
+    .where(groups.c.id == bindparam("group_id"))
+    .values(count=bindparam("new_count"), first_seen=bindparam("first"), last_seen=bindparam("last"))
+)
 
 
 def digest(template: str) -> bytes:
@@ -54,12 +59,12 @@ class Grouping:
     """
 
     def __init__(self, samples_per_group: int, rng: np.random.Generator) -> None:
+        self.turn = threading.Lock()
+        self.size = 0
         self._per_group = samples_per_group
         self._rng = rng
         self._ids: OrderedDict[bytes, int] = OrderedDict()
         self._evicted = 0
-        self.turn = threading.Lock()
-        self.size = 0
 
     def count(self, connection: Connection, rows: pl.DataFrame) -> pl.DataFrame:
         """Add messages to their groups, which are made where they do not exist.
@@ -69,26 +74,21 @@ class Grouping:
         connection
             In a write transaction.
         rows
-                Columns of `ROWS`.
+            Columns of `ROWS`.
 
         Returns
         -------
         One row per group: ``template``, ``digest``, ``group_id``; remember it with `remember` after the commit.
         """
-        rows = rows.with_columns(storable_columns("template", "text", "source", "stream"))
-        found = rows.group_by("template", maintain_order=True).agg(
-            n=pl.len(), oldest=pl.col("timestamp").min(), newest=pl.col("timestamp").max()
-        )
-        found = found.with_columns(
-            digest=pl.Series([digest(template) for template in found["template"]], dtype=pl.Binary)
-        )
-        found = self._identified(connection, found)
-        found = found.join(self._known(connection, found), on="group_id", how="left", maintain_order="left")
-        self._insert(connection, found.filter(pl.col("count").is_null()))
-        self._update(connection, found.filter(pl.col("count").is_not_null()))
-        self._sample(
-            connection, rows.join(found.select("template", "group_id", "count"), on="template", maintain_order="left")
-        )
+        found = _groups(rows)
+        if found["template"].str.contains("\x00", literal=True).any():
+            found = _groups(rows.with_columns(storable_columns("template")))
+        digests = pl.Series([digest(template) for template in found["template"]], dtype=pl.Binary)
+        found = self._identified(connection, found.with_columns(digest=digests))
+        found = found.join(_known(connection, found), on="group_id", how="left", maintain_order="left")
+        _insert(connection, found.filter(pl.col("count").is_null()))
+        _update(connection, found.filter(pl.col("count").is_not_null()))
+        self._sample(connection, rows, found)
         return found.select("template", "digest", "group_id")
 
     def remember(self, found: pl.DataFrame) -> None:
@@ -118,62 +118,53 @@ class Grouping:
         resolved = [stored[key] if i is None else i for key, i in zip(found["digest"], ids, strict=True)]
         return found.with_columns(group_id=pl.Series(resolved, dtype=pl.Int64))
 
-    def _known(self, connection: Connection, found: pl.DataFrame) -> pl.DataFrame:
-        columns = select(groups.c.id.label("group_id"), groups.c.count, groups.c.first_seen, groups.c.last_seen)
-        ids = found["group_id"].to_list()
-        parts = [frame(connection, columns.where(groups.c.id.in_(part))) for part in chunks(ids)]
-        known = pl.concat(parts) if parts else frame(connection, columns.limit(0))
-        return known.with_columns(pl.col("first_seen", "last_seen").cast(pl.Int64))
-
-    def _insert(self, connection: Connection, found: pl.DataFrame) -> None:
-        if found.is_empty():
-            return
-        rows = found.select(
-            pl.col("group_id").alias("id"),
-            "digest",
-            "template",
-            pl.col("n").alias("count"),
-            pl.col("oldest").alias("first_seen"),
-            pl.col("newest").alias("last_seen"),
-            pl.lit(GroupState.OPEN.value).alias("state"),
-        )
-        connection.execute(insert(groups), rows.to_dicts())
-
-    def _update(self, connection: Connection, found: pl.DataFrame) -> None:
-        if found.is_empty():
-            return
-        rows = found.select(
-            pl.col("group_id").alias("_id"),
-            (pl.col("count") + pl.col("n")).alias("_count"),
-            pl.min_horizontal("first_seen", "oldest").alias("_first"),
-            pl.max_horizontal("last_seen", "newest").alias("_last"),
-        )
-        connection.execute(_UPDATE, rows.to_dicts())
-
-    def _sample(self, connection: Connection, rows: pl.DataFrame) -> None:
+    def _sample(self, connection: Connection, rows: pl.DataFrame, found: pl.DataFrame) -> None:
         """Keep each message with the same probability (Vitter 1985, Random sampling with a reservoir, algorithm R)."""
-        nth = pl.col("count").fill_null(0) + pl.int_range(pl.len()).over("group_id") + 1
-        drawn = (pl.Series("drawn", self._rng.random(rows.height)) * rows.select(nth=nth)["nth"]).floor().cast(pl.Int64)
-        kept = (
-            rows.with_columns(nth=nth, drawn=drawn)
-            .with_columns(slot=pl.when(pl.col("nth") <= self._per_group).then(pl.col("nth") - 1).otherwise("drawn"))
-            .filter(pl.col("slot") < self._per_group)
-            .unique(["group_id", "slot"], keep="last", maintain_order=True)
+        sizes = found["n"].to_numpy()
+        before = np.repeat(found["count"].fill_null(0).to_numpy() - (np.cumsum(sizes) - sizes), sizes)
+        nth = before + np.arange(1, rows.height + 1)
+        slots = np.where(nth <= self._per_group, nth - 1, (self._rng.random(rows.height) * nth).astype(np.int64))
+        kept = np.flatnonzero(slots < self._per_group)
+        sample = rows.drop("template")[found["row"].explode().to_numpy()[kept]].with_columns(
+            storable_columns("text", "source", "stream"),
+            group_id=np.repeat(found["group_id"].to_numpy(), sizes)[kept],
+            slot=slots[kept],
         )
-        columns = ("group_id", "slot", "text", "source", "stream", "partition", "offset", "timestamp")
-        replace_rows(connection, samples, kept.select(columns).to_dicts())
+        replace_rows(connection, samples, sample.unique(["group_id", "slot"], keep="last", maintain_order=True))
 
 
-_UPDATE = (
-    update(groups)
-    .where(groups.c.id == bindparam("_id"))
-    .values(count=bindparam("_count"), first_seen=bindparam("_first"), last_seen=bindparam("_last"))
-)
+def _groups(rows: pl.DataFrame) -> pl.DataFrame:
+    """Return the groups of messages, in the order of first appearance, with the numbers of their rows."""
+    time = pl.col("timestamp")
+    grouped = rows.with_row_index("row").group_by("template", maintain_order=True)
+    return grouped.agg("row", n=pl.len().cast(pl.Int64), oldest=time.min(), newest=time.max())
 
 
 def _stored_ids(connection: Connection, digests: Sequence[bytes]) -> dict[bytes, int]:
     found: dict[bytes, int] = {}
     for part in chunks(digests):
-        rows: Any = connection.execute(select(groups.c.digest, groups.c.id).where(groups.c.digest.in_(part)))
+        rows = connection.execute(select(groups.c.digest, groups.c.id).where(groups.c.digest.in_(part)))
         found.update((bytes(key), group_id) for key, group_id in rows)
     return found
+
+
+def _known(connection: Connection, found: pl.DataFrame) -> pl.DataFrame:
+    query = select(groups.c.id.label("group_id"), groups.c.count, groups.c.first_seen, groups.c.last_seen)
+    known = frame(connection, query.where(among(connection, groups.c.id, found["group_id"].to_list())))
+    return known.with_columns(pl.col("first_seen", "last_seen").cast(pl.Int64))
+
+
+def _insert(connection: Connection, found: pl.DataFrame) -> None:
+    columns = {"id": "group_id", "count": "n", "first_seen": "oldest", "last_seen": "newest"}
+    rows = found.select("digest", "template", **columns, state=pl.lit(GroupState.OPEN.value))
+    write_rows(connection, insert(groups), rows)
+
+
+def _update(connection: Connection, found: pl.DataFrame) -> None:
+    rows = found.select(
+        "group_id",
+        new_count=pl.col("count") + pl.col("n"),
+        first=pl.min_horizontal("first_seen", "oldest"),
+        last=pl.max_horizontal("last_seen", "newest"),
+    )
+    write_rows(connection, _UPDATE, rows)

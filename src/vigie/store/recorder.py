@@ -68,11 +68,13 @@ def _fresh(connection: Connection, source: str, messages: pl.DataFrame) -> pl.Da
     """Return the rows that were not counted yet, and note that they are."""
     place = ["stream", "partition"]
     query = select(marks.c.stream, marks.c.partition, marks.c.offset.label("mark")).where(marks.c.source == source)
-    streams = messages["stream"].unique().to_list()
-    mark = frame(connection, query.where(marks.c.stream.in_(streams))).cast({"partition": pl.Int32})
-    fresh = messages.join(mark, on=place, how="left", maintain_order="left").filter(
-        pl.col("mark").is_null() | (pl.col("offset") >= pl.col("mark"))
-    )
-    reached = fresh.group_by(place).agg(offset=pl.col("offset").max() + 1).with_columns(source=pl.lit(source))
-    replace_rows(connection, marks, reached.to_dicts())
-    return fresh.drop("mark")
+    spans = messages.group_by(place).agg(first=pl.col("offset").min(), offset=pl.col("offset").max() + 1)
+    mark = frame(connection, query.where(marks.c.stream.in_(spans["stream"].unique().to_list())))
+    spans = spans.join(mark.cast({"partition": pl.Int32}), on=place, how="left")
+    if (spans["first"] < spans["mark"]).any():
+        known = pl.col("offset") < pl.col("mark")
+        marked = messages.join(spans.select(*place, "mark"), on=place, maintain_order="left")
+        messages = marked.filter(~known.fill_null(value=False)).drop("mark")
+    reached = pl.max_horizontal("offset", "mark").alias("offset")
+    replace_rows(connection, marks, spans.select(pl.lit(source).alias("source"), *place, reached))
+    return messages

@@ -7,7 +7,7 @@ import polars as pl
 from sqlalchemy import Connection, delete, func, select
 
 from vigie.messages import confidence_column, label_column
-from vigie.store.engine import Database, add_counts, frame, storable
+from vigie.store.engine import Database, add_counts, frame, storable, storable_columns
 from vigie.store.tables import microseconds, totals, traffic
 
 BUCKET_SECONDS = 10
@@ -85,10 +85,10 @@ class Traffic:
     def count(self, connection: Connection, source: str, messages: pl.DataFrame, dead_letters: pl.DataFrame) -> None:
         """Add labelled messages and dead letters to the counters, inside a write transaction."""
         bucket = microseconds(self._database.now()) // 1_000_000 // BUCKET_SECONDS * BUCKET_SECONDS
-        counts = pl.concat([*_counts(messages), _count(dead_letters, "dead_letter", "", _stage(dead_letters))])
-        rows = counts.filter(pl.col("count") > 0).with_columns(source=pl.lit(storable(source))).to_dicts()
+        counts = pl.concat([*_counts(messages), _count(_stage(dead_letters), "dead_letter", "")])
+        rows = counts.with_columns(source=pl.lit(storable(source))).with_columns(storable_columns("dimension", "value"))
         add_counts(connection, totals, rows)
-        add_counts(connection, traffic, [{**row, "bucket": bucket} for row in rows])
+        add_counts(connection, traffic, rows.with_columns(bucket=bucket))
         if bucket != self._pruned:
             connection.execute(delete(traffic).where(traffic.c.bucket < bucket - KEPT_SECONDS))
             self._pruned = bucket
@@ -109,21 +109,26 @@ def _series(rows: pl.DataFrame) -> Series:
 
 def _counts(messages: pl.DataFrame) -> list[pl.DataFrame]:
     """Count each route, label and bin of confidence; what is null is not counted."""
-    wanted = [("route", "", pl.col("route"))] if "route" in messages.columns else []
+    counts = [_count(messages["route"], "route", "")] if "route" in messages.columns else []
     for column in messages.columns:
         kind, _, dimension = column.partition(":")
         if column == label_column(dimension):
-            wanted.append((kind, dimension, pl.col(column)))
+            counts.append(_count(messages[column], kind, dimension))
         elif column == confidence_column(dimension):
-            bins = (pl.col(column) * BINS).floor().clip(0, BINS - 1).cast(pl.Int64).cast(pl.String)
-            wanted.append((kind, dimension, bins))
-    return [_count(messages, kind, dimension, value) for kind, dimension, value in wanted]
+            counts.append(_count((messages[column] * BINS).floor().clip(0, BINS - 1).cast(pl.Int64), kind, dimension))
+    return counts
 
 
-def _count(messages: pl.DataFrame, kind: str, dimension: str, value: pl.Expr) -> pl.DataFrame:
-    values = messages.select(value=value).drop_nulls().group_by("value").agg(count=pl.len().cast(pl.Int64))
-    return values.select(pl.lit(kind).alias("kind"), pl.lit(dimension).alias("dimension"), "value", "count")
+def _count(values: pl.Series, kind: str, dimension: str) -> pl.DataFrame:
+    counts = values.alias("value").drop_nulls().value_counts()
+    return counts.select(
+        pl.lit(kind).alias("kind"),
+        pl.lit(dimension).alias("dimension"),
+        pl.col("value").cast(pl.String),
+        pl.col("count").cast(pl.Int64),
+    )
 
 
-def _stage(dead_letters: pl.DataFrame) -> pl.Expr:
-    return pl.col("stage").fill_null("") if "stage" in dead_letters.columns else pl.repeat("", pl.len())
+def _stage(dead_letters: pl.DataFrame) -> pl.Series:
+    unknown = pl.Series("stage", [""], dtype=pl.String).new_from_index(0, dead_letters.height)
+    return dead_letters["stage"].fill_null("") if "stage" in dead_letters.columns else unknown
