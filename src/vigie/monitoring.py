@@ -5,6 +5,7 @@ No message text and no id is ever a label of a metric.
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import polars as pl
 from prometheus_client import CollectorRegistry, Histogram, generate_latest
@@ -88,12 +89,12 @@ def _from_totals(totals: pl.DataFrame) -> Iterator[Metric]:
     yield _confidence(_kind(totals, "confidence", ["dimension", "value"]))
 
 
-def _kind(totals: pl.DataFrame, kind: str, by: list[str]) -> list[dict[str, str]]:
+def _kind(totals: pl.DataFrame, kind: str, by: list[str]) -> list[dict[str, Any]]:
     chosen = totals.filter(pl.col("kind") == kind)
     return chosen.group_by(by).agg(pl.col("count").sum()).sort(by).to_dicts()
 
 
-def _confidence(rows: Iterable[Mapping[str, str]]) -> HistogramMetricFamily:
+def _confidence(rows: Iterable[Mapping[str, Any]]) -> HistogramMetricFamily:
     family = HistogramMetricFamily("vigie_prediction_confidence", "Confidence of labels.", labels=["dimension"])
     bins: dict[str, list[int]] = {}
     for row in rows:
@@ -113,18 +114,18 @@ def _from_parts(snapshot: Snapshot) -> Iterator[Metric]:
     yield CounterMetricFamily("vigie_groups_evicted", "Templates dropped from the pool.", value=snapshot.evicted)
     yield GaugeMetricFamily("vigie_answers", "Answers in force.", value=snapshot.answers)
     yield GaugeMetricFamily("vigie_inbox_messages", "Posted messages that wait for a worker.", value=snapshot.inbox)
-    yield _gauge("vigie_questions", "Questions by state.", ["state"], {(k,): v for k, v in snapshot.questions.items()})
-    aliases = dict.fromkeys(snapshot.aliases.items(), 1)
+    yield _gauge("vigie_questions", "Questions by state.", ["state"], snapshot.questions.items())
+    aliases = [(item, 1) for item in snapshot.aliases.items()]
     yield _gauge("vigie_model_info", "Model versions by alias.", ["alias", "version"], aliases)
-    lag = {(source, stream, str(part)): n for (source, stream, part), n in snapshot.lag.items()}
-    yield _gauge("vigie_consumer_lag_messages", "Messages not read yet.", ["source", "topic", "partition"], lag)
-    accuracy = {(dimension,): value for dimension, value in snapshot.accuracy.items()}
+    labels = ["source", "topic", "partition"]
+    yield _gauge("vigie_consumer_lag_messages", "Messages not read yet.", labels, snapshot.lag.items())
+    accuracy = snapshot.accuracy.items()
     yield _gauge("vigie_accuracy_ratio", "Audited accuracy of the champion.", ["dimension"], accuracy)
-    yield _gauge("vigie_build_info", "The version of Vigie.", ["version"], {(__version__,): 1})
+    yield _gauge("vigie_build_info", "The version of Vigie.", ["version"], [(__version__, 1)])
 
 
-def _gauge(name: str, text: str, labels: list[str], values: Mapping[tuple[str, ...], float]) -> GaugeMetricFamily:
+def _gauge(name: str, text: str, labels: list[str], values: Iterable[tuple[Any, float]]) -> GaugeMetricFamily:
     family = GaugeMetricFamily(name, text, labels=labels)
-    for key, value in values.items():
-        family.add_metric(list(key), value)
+    for key, value in values:
+        family.add_metric([str(part) for part in (key if isinstance(key, tuple) else (key,))], value)
     return family

@@ -1,6 +1,6 @@
 """`vigie.toml`, the environment and flags, as frozen settings."""
 
-from vigie.settings.load import load, parse
+from vigie.settings.load import FILE_NAME, load, parse
 from vigie.settings.models import (
     DimensionSettings,
     LabelSettings,
@@ -19,6 +19,7 @@ from vigie.settings.models import (
 )
 
 __all__ = [
+    "FILE_NAME",
     "DimensionSettings",
     "LabelSettings",
     "LearningSettings",

@@ -75,13 +75,17 @@ class Labeller:
         state = self._state
         self._state = self._make(policy or state.policy, model or state.model)
 
-    def label(self, batch: pl.DataFrame) -> pl.DataFrame:
+    def label(self, batch: pl.DataFrame) -> tuple[pl.DataFrame, tuple[Dimension, ...]]:
         """Add template, labels, confidences, origins, route and model to a decoded batch.
 
         Parameters
         ----------
         batch
             Any columns, among them ``text`` (String); rows whose text is null keep nulls in the new columns.
+
+        Returns
+        -------
+        The batch, and the dimensions it has labels in: those of the policy it was labelled with.
         """
         state = self._state
         frame = batch.with_columns(self._normalise(batch["text"]).alias("template"))
@@ -94,13 +98,13 @@ class Labeller:
             pl.when(pl.col("text").is_not_null()).then(route(state.policy)).alias("route"),
             pl.lit(state.model.version if state.model else None, dtype=pl.String).alias("model"),
         )
-        return frame.select(*batch.columns, *output_columns(state.policy.dimensions))
+        return frame.select(*batch.columns, *output_columns(state.policy.dimensions)), state.policy.dimensions
 
     def predict(self, texts: Sequence[str]) -> list[Prediction]:
         """Return what the system says about some texts, in order."""
-        dimensions = [dimension.name for dimension in self._state.policy.dimensions]
-        rows = self.label(pl.DataFrame({"text": pl.Series(texts, dtype=pl.String)})).to_dicts()
-        return [_prediction(row, dimensions) for row in rows]
+        frame, dimensions = self.label(pl.DataFrame({"text": pl.Series(texts, dtype=pl.String)}))
+        names = [dimension.name for dimension in dimensions]
+        return [_prediction(row, names) for row in frame.to_dicts()]
 
     def _make(self, policy: Policy, model: Model | None) -> _State:
         width = sum(len(dimension.labels) for dimension in policy.dimensions)

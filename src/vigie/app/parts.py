@@ -1,0 +1,88 @@
+"""Building a source or a sink from its table in `vigie.toml`: the signature of its class is the schema."""
+
+import difflib
+import inspect
+import typing
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import ConfigDict, PydanticSchemaGenerationError, TypeAdapter, ValidationError
+
+from vigie import plugins
+from vigie.errors import SettingsError, UnknownPartError
+
+PATHS = ("path", "dead_letters")
+
+
+def build(family: str, kind: str, where: str, given: Mapping[str, Any], offered: Mapping[str, Any]) -> Any:
+    """Call the part `kind` of a family.
+
+    Parameters
+    ----------
+    family, kind
+        As in `plugins.load`.
+    where
+        The table's name (``sources.logs``), for error messages.
+    given
+        What the user wrote: every key must be a parameter of the part, of the right type.
+    offered
+        What Vigie has to hand: each part takes what it has parameters for.
+
+    Raises
+    ------
+    SettingsError
+        An unknown part or key, a missing key, or a value of the wrong type.
+    """
+    try:
+        part = plugins.load(family, kind)
+    except UnknownPartError as error:
+        raise SettingsError(f"{where}.type: {error}") from error
+    parameters = inspect.signature(part).parameters
+    hints = typing.get_type_hints(part.__init__)
+    own = [name for name in parameters if name not in offered]
+    values = {
+        name: _checked(f"{where}.{name}", value, hints.get(name, Any)) for name, value in given.items() if name in own
+    }
+    for name in given:
+        if name not in own:
+            raise SettingsError(f"{where}.{name} is no setting of {family} of type {kind!r}{_nearest(name, own)}")
+    for name in own:
+        if name not in values and parameters[name].default is inspect.Parameter.empty:
+            raise SettingsError(f"{where}.{name} is missing; {family} of type {kind!r} need it")
+    return part(**values, **{name: value for name, value in offered.items() if name in parameters})
+
+
+def in_folder(folder: Path, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values with relative paths seen from the project directory; ``-`` stays standard input or output."""
+    return {
+        name: str(folder / value) if name in PATHS and isinstance(value, str) and value != "-" else value
+        for name, value in given.items()
+    }
+
+
+def database_url(url: str, folder: Path) -> str:
+    """Return a database URL whose SQLite file is seen from the project directory."""
+    scheme, separator, path = url.partition(":///")
+    if separator and scheme.startswith("sqlite") and path and path != ":memory:" and not path.startswith("/"):
+        return f"{scheme}:///{(folder / path).as_posix()}"
+    return url
+
+
+def _checked(where: str, value: Any, kind: Any) -> Any:
+    try:
+        adapter = TypeAdapter(kind, config=ConfigDict(arbitrary_types_allowed=True))
+    except PydanticSchemaGenerationError as error:
+        raise SettingsError(f"{where} cannot be set in vigie.toml") from error
+    try:
+        return adapter.validate_python(value)
+    except ValidationError as error:
+        problem = error.errors()[0]
+        raise SettingsError(
+            f"{where} is {value!r:.80}; {problem['msg'].replace('Input should be', 'expected')}"
+        ) from error
+
+
+def _nearest(name: str, known: list[str]) -> str:
+    close = difflib.get_close_matches(name, known, n=1)
+    return f"; did you mean {close[0]!r}?" if close else f"; expected one of {', '.join(known)}"

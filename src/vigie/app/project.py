@@ -1,0 +1,251 @@
+"""One project directory and its parts, each made on first use."""
+
+import threading
+from collections.abc import Callable, Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Self
+
+import polars as pl
+
+from vigie.app.parts import build, database_url, in_folder
+from vigie.errors import SettingsError
+from vigie.labelling import Labelling
+from vigie.labels import Dimension
+from vigie.rules import Rules
+from vigie.settings import Settings, load
+from vigie.store import Store
+from vigie.stream.dead_letters import split
+from vigie.stream.decode import decode
+from vigie.stream.enrich import enrich
+from vigie.stream.labeller import Labeller
+from vigie.stream.routing import Policy
+from vigie.stream.worker import BatchReport, Worker
+from vigie.text import Normaliser, normaliser
+
+
+class Project:
+    """Everything a role needs of one project.
+
+    Parameters
+    ----------
+    settings
+        As read from the project directory.
+    flags
+        What the command line overrides, by dotted name; kept when the file is read again.
+    """
+
+    def __init__(self, settings: Settings, flags: Mapping[str, Any] | None = None) -> None:
+        self.settings = settings
+        self._flags = dict(flags or {})
+        self._dimensions = settings.as_dimensions()
+        self._lock = threading.RLock()
+
+    @classmethod
+    def open(cls, folder: Path, *, flags: Mapping[str, Any] | None = None) -> Self:
+        """Read a project directory.
+
+        Raises
+        ------
+        SettingsError
+            Its `vigie.toml` or `rules.toml` is missing or broken.
+        """
+        return cls(load(folder, flags=flags), flags)
+
+    @property
+    def folder(self) -> Path:
+        """The project directory."""
+        return self.settings.folder
+
+    @property
+    def dimensions(self) -> tuple[Dimension, ...]:
+        """What is asked of each message, as the settings in force say."""
+        return self._dimensions
+
+    @property
+    def model_name(self) -> str:
+        """The name of the project's registered model."""
+        return self.settings.registry.model or f"vigie-{self.settings.project.name}"
+
+    @cached_property
+    def store(self) -> Store:
+        """The database, migrated."""
+        settings = self.settings
+        return Store.open(
+            database_url(settings.store.url, self.folder),
+            max_groups=settings.pool.max_groups,
+            samples_per_group=settings.pool.samples_per_group,
+            audit_every=settings.learning.audit_every,
+        )
+
+    @cached_property
+    def registry(self) -> Any:
+        """The model registry; its packages are imported at the first use."""
+        from vigie.registry import Registry  # noqa: PLC0415 — MLflow takes seconds to import
+
+        settings = self.settings.registry
+        return Registry(
+            database_url(settings.tracking_uri, self.folder),
+            self.model_name,
+            artifact_root=self.folder / settings.artifacts,
+            cache=self.folder / ".vigie" / "models",
+        )
+
+    @cached_property
+    def text(self) -> Normaliser:
+        """What makes messages comparable."""
+        return normaliser(self.settings.project.text)
+
+    @cached_property
+    def labeller(self) -> Labeller:
+        """What labels texts; it has no model until `Watcher` or `use_champion` gives it one."""
+        return Labeller(
+            self.policy(self.settings),
+            normalise=self.text.normalise,
+            cache_templates=self.settings.stream.cache_templates,
+        )
+
+    @cached_property
+    def labelling(self) -> Labelling:
+        """What annotators talk to."""
+        return Labelling(
+            store=self.store,
+            dimensions=lambda: self.dimensions,
+            predict=self.labeller.predict,
+            normalise=self.text.normalise,
+            lease_seconds=self.settings.learning.lease_seconds,
+        )
+
+    def policy(self, settings: Settings) -> Policy:
+        """Return the labelling policy that `settings` and the rules file make.
+
+        Raises
+        ------
+        SettingsError
+            The rules file is broken.
+        """
+        dimensions = settings.as_dimensions()
+        path = self.folder / settings.rules.path
+        rules = Rules.load(path, dimensions) if path.exists() else Rules.empty(dimensions)
+        return Policy(dimensions, rules, settings.rules.precedence, settings.routing.confidence)
+
+    def read_again(self) -> Settings:
+        """Return what the settings are now, which `follow` can put in force.
+
+        Raises
+        ------
+        SettingsError
+            `vigie.toml` cannot be used any more.
+        """
+        return load(self.folder, flags=self._flags)
+
+    def follow(self, settings: Settings) -> None:
+        """Put changed settings in force: dimensions, rules, thresholds. The rest waits for the role to start again."""
+        policy = self.policy(settings)
+        with self._lock:
+            self.labeller.use(policy=policy)
+            self.settings = settings
+            self._dimensions = policy.dimensions
+
+    def use_champion(self) -> str | None:
+        """Give the labeller the champion, if that is another version than it has; return the version in use.
+
+        Raises
+        ------
+        UnavailableError
+            The registry does not answer; the labeller keeps what it has.
+        ModelError
+            The champion cannot be read; likewise.
+        """
+        from vigie.classifiers.artefact import Artefact  # noqa: PLC0415 — scikit-learn takes a second to import
+
+        version = self.registry.champion()
+        current = self.labeller.model.version if self.labeller.model else None
+        if version is not None and version != current:
+            self.labeller.use(model=Artefact.load(self.registry.fetch(version), version=version))
+        return version or current
+
+    def worker(
+        self,
+        source: str,
+        *,
+        until_end: bool = False,
+        instance: int = 0,
+        on_batch: Callable[[BatchReport], None] = lambda _report: None,
+    ) -> Worker:
+        """Build the stream worker of one source.
+
+        Raises
+        ------
+        SettingsError
+            There is no such source, it has no sink, or one of them cannot be built as written.
+        """
+        settings = self.settings
+        if source not in settings.sources:
+            raise SettingsError(
+                f"there is no source {source!r} in vigie.toml; it has: {', '.join(settings.sources) or 'none'}"
+            )
+        sink = settings.sink_of(source)
+        if sink is None:
+            raise SettingsError(f"source {source!r} has no sink; add a table such as [sinks.files] to vigie.toml")
+        return Worker(
+            self._source(source, until_end=until_end),
+            self._sink(sink, source, instance),
+            name=source,
+            process=self._process(source),
+            record=self._record(source),
+            max_batch=settings.stream.max_batch,
+            max_delay_seconds=settings.stream.max_delay_seconds,
+            on_batch=on_batch,
+        )
+
+    def close(self) -> None:
+        """Close what was opened."""
+        if "store" in self.__dict__:
+            self.store.close()
+
+    def _source(self, name: str, *, until_end: bool) -> Any:
+        table = self.settings.sources[name]
+        given = in_folder(self.folder, table.parameters)
+        if until_end:
+            given.pop("follow", None)
+        offered = {
+            "name": name,
+            "inbox": self.store.inbox,
+            "until_end": until_end,
+            "max_message_bytes": self.settings.stream.max_message_bytes,
+        }
+        if table.type == "kafka":
+            given.setdefault("group", self._group(name))
+        return build("sources", table.type, f"sources.{name}", given, offered)
+
+    def _sink(self, name: str, source: str, instance: int) -> Any:
+        table = self.settings.sinks[name]
+        offered = {
+            "name": name,
+            "checkpoints": self.store.checkpoints,
+            "transactional_id": f"vigie-{self._group(source)}-{source}-{instance}",
+        }
+        return build("sinks", table.type, f"sinks.{name}", in_folder(self.folder, table.parameters), offered)
+
+    def _group(self, source: str) -> str:
+        return str(self.settings.sources[source].parameters.get("group", f"vigie-{self.settings.project.name}"))
+
+    def _process(self, source: str) -> Callable[[pl.DataFrame], tuple[pl.DataFrame, pl.DataFrame]]:
+        """Return what turns a polled batch into enriched messages and dead letters."""
+        table = self.settings.sources[source]
+        limit = self.settings.stream.max_message_bytes
+
+        def process(batch: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+            decoded = decode(batch, text_fields=table.text_fields, max_message_bytes=limit, format=table.format)
+            messages, dead_letters = split(decoded)
+            labelled, dimensions = self.labeller.label(messages)
+            return enrich(labelled, dimensions), dead_letters
+
+        return process
+
+    def _record(self, source: str) -> Callable[[pl.DataFrame, pl.DataFrame], int]:
+        """Return what takes note of a batch in the store."""
+        return lambda messages, dead_letters: self.store.record(
+            source, pl.concat([messages, dead_letters], how="diagonal")
+        )
