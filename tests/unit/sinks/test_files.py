@@ -1,0 +1,250 @@
+import base64
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from builders import a_batch
+from vigie.errors import SettingsError, UnavailableError
+from vigie.messages import Position
+from vigie.sinks.files import FilesSink
+
+AT_TWO = [Position("logs", 0, 2)]
+
+
+class FileCheckpoints:
+    """Checkpoints in a JSON file, replaced by renaming: a fake at the boundary to the database."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def load(self, source: str) -> tuple[list[Position], dict[str, int]]:
+        if not self.path.exists():
+            return [], {}
+        positions, lengths = json.loads(self.path.read_text()).get(source, ([], {}))
+        return [Position(*position) for position in positions], lengths
+
+    def save(self, source: str, positions: Sequence[Position], output_bytes: Mapping[str, int]) -> None:
+        whole = json.loads(self.path.read_text()) if self.path.exists() else {}
+        whole[source] = [[[p.stream, p.partition, p.offset] for p in positions], dict(output_bytes)]
+        self.path.with_suffix(".new").write_text(json.dumps(whole))
+        self.path.with_suffix(".new").replace(self.path)
+
+
+def a_sink(folder: Path, **changes: Any) -> FilesSink:
+    given = {"path": str(folder / "out.jsonl"), "checkpoints": FileCheckpoints(folder / "checkpoints.json")}
+    return FilesSink("files", **given | changes)
+
+
+def some(*outputs: bytes) -> pl.DataFrame:
+    return a_batch(*outputs).with_columns(output=pl.Series(outputs, dtype=pl.Binary))
+
+
+def letters(*payloads: bytes | None) -> pl.DataFrame:
+    return a_batch(*payloads).with_columns(stage=pl.lit("decode"), error=pl.lit("why"))
+
+
+def lines(path: Path) -> list[bytes]:
+    return path.read_bytes().splitlines()
+
+
+def test_commit_when_batches_were_written_then_files_and_positions_move_together(tmp_path: Path) -> None:
+    sink = a_sink(tmp_path)
+    assert sink.open("app") == []
+    sink.write(some(b"a", b"b"), letters())
+    sink.write(some(b"c"), letters(b"bad"))
+    assert lines(tmp_path / "out.jsonl") == []
+    sink.commit(AT_TWO, None)
+    assert lines(tmp_path / "out.jsonl") == [b"a", b"b", b"c"]
+    assert len(lines(tmp_path / "dead_letters.jsonl")) == 1
+    sink.close()
+    assert a_sink(tmp_path).open("app") == AT_TWO
+
+
+def test_dead_letters_when_committed_then_they_say_everything(tmp_path: Path) -> None:
+    sink = a_sink(tmp_path)
+    sink.open("app")
+    sink.write(some(), letters(b"text", b"\xff", None))
+    sink.commit([], None)
+    written = [json.loads(line) for line in lines(tmp_path / "dead_letters.jsonl")]
+    assert written[0] == {
+        "source": "app",
+        "stream": "logs",
+        "partition": 0,
+        "offset": 0,
+        "timestamp": "2026-11-21T12:00:00Z",
+        "stage": "decode",
+        "error": "why",
+        "payload": "text",
+    }
+    assert base64.b64decode(written[1]["payload_base64"]) == b"\xff"
+    assert "payload" not in written[1]
+    assert written[2]["payload"] is None
+    sink.close()
+
+
+def test_output_when_the_original_had_line_breaks_then_it_is_one_line(tmp_path: Path) -> None:
+    sink = a_sink(tmp_path)
+    sink.open("app")
+    sink.write(some(b'{\r\n "a":\n1}', b"{}"), letters())
+    sink.commit([], None)
+    assert [json.loads(line) for line in lines(tmp_path / "out.jsonl")] == [{"a": 1}, {}]
+    sink.close()
+
+
+def test_abort_when_batches_were_written_then_they_never_show(tmp_path: Path) -> None:
+    sink = a_sink(tmp_path)
+    sink.open("app")
+    sink.write(some(b"a"), letters(b"bad"))
+    sink.abort()
+    sink.commit(AT_TWO, None)
+    assert lines(tmp_path / "out.jsonl") == []
+    assert lines(tmp_path / "dead_letters.jsonl") == []
+    sink.close()
+
+
+def test_commit_when_saving_fails_then_abort_undoes_both_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sink = a_sink(tmp_path)
+    sink.open("app")
+    sink.write(some(b"a"), letters(b"bad"))
+
+    def fail(*_: object) -> None:
+        raise UnavailableError("the database is locked")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(FileCheckpoints, "save", fail)
+        with pytest.raises(UnavailableError):
+            sink.commit(AT_TWO, None)
+    sink.abort()
+    assert lines(tmp_path / "out.jsonl") == lines(tmp_path / "dead_letters.jsonl") == []
+    sink.write(some(b"a"), letters())
+    sink.commit(AT_TWO, None)
+    assert lines(tmp_path / "out.jsonl") == [b"a"]
+    sink.close()
+
+
+class KilledError(BaseException):
+    """The process ends here."""
+
+
+@pytest.mark.parametrize("step", ["out", "half", "dead_letters", "save"])
+@pytest.mark.parametrize("n_commits", [0, 1])
+def test_open_when_worker_was_killed_within_a_commit_then_nothing_is_lost_or_doubled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str, n_commits: int
+) -> None:
+    (tmp_path / "out.jsonl").write_bytes(b"older\n")
+    sink = a_sink(tmp_path)
+    sink.open("app")
+    for number in range(n_commits):
+        sink.write(some(b"kept%d" % number), letters(b"kept"))
+        sink.commit([Position("logs", 0, number)], None)
+    sink.write(some(b"a"), letters(b"bad"))
+    with monkeypatch.context() as patch:
+        kill_at(patch, step)
+        with pytest.raises(KilledError):
+            sink.commit(AT_TWO, None)
+    for output in sink._outputs():
+        os.close(output._descriptor)
+    again = a_sink(tmp_path)
+    assert again.open("app") == ([Position("logs", 0, 0)] if n_commits else [])
+    again.write(some(b"a"), letters(b"bad"))
+    again.commit(AT_TWO, None)
+    assert lines(tmp_path / "out.jsonl") == [b"older", *[b"kept0"] * n_commits, b"a"]
+    assert len(lines(tmp_path / "dead_letters.jsonl")) == n_commits + 1
+    again.close()
+
+
+def kill_at(patch: pytest.MonkeyPatch, step: str) -> None:
+    write, fsyncs = os.write, iter(["out", "dead_letters"])
+
+    def half(descriptor: int, content: bytes) -> int:
+        write(descriptor, content[:1])
+        raise KilledError
+
+    def fsync(_: int) -> None:
+        if next(fsyncs) == step:
+            raise KilledError
+
+    def save(*_: object) -> None:
+        raise KilledError
+
+    patch.setattr(os, "fsync", fsync)
+    if step == "half":
+        patch.setattr(os, "write", half)
+    if step == "save":
+        patch.setattr(FileCheckpoints, "save", save)
+
+
+WORKER = """
+import sys
+sys.path[:0] = {path!r}
+from test_files import *
+sink = a_sink(Path({folder!r}))
+[position] = sink.open("app") or [Position("logs", 0, 0)]
+for number in range(position.offset, 10_000):
+    sink.write(some(b"%d" % number), letters(b"x"))
+    sink.commit([Position("logs", 0, number + 1)], None)
+    print(number, flush=True)
+"""
+
+
+def test_worker_when_killed_again_and_again_then_each_message_is_written_once(tmp_path: Path) -> None:
+    program = WORKER.format(path=[*sys.path, str(Path(__file__).parent)], folder=str(tmp_path))
+    for n_commits in (1, 7, 30):
+        with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE) as worker:
+            for _ in range(n_commits):
+                worker.stdout.readline()
+            worker.send_signal(signal.SIGKILL)
+    sink = a_sink(tmp_path)
+    [position] = sink.open("app")
+    sink.close()
+    assert position.offset >= 38
+    assert lines(tmp_path / "out.jsonl") == [b"%d" % number for number in range(position.offset)]
+    assert len(lines(tmp_path / "dead_letters.jsonl")) == position.offset
+
+
+def test_open_when_another_worker_writes_there_then_it_is_refused(tmp_path: Path) -> None:
+    sink = a_sink(tmp_path)
+    sink.open("app")
+    with pytest.raises(SettingsError, match="another worker"):
+        a_sink(tmp_path).open("other")
+    sink.close()
+
+
+def test_files_when_both_paths_are_one_then_it_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"sinks\.files: path and dead_letters are both"):
+        a_sink(tmp_path, dead_letters=str(tmp_path / "." / "out.jsonl"))
+
+
+def test_open_when_source_is_another_then_files_it_did_not_write_are_kept(tmp_path: Path) -> None:
+    sink = a_sink(tmp_path)
+    sink.open("app")
+    sink.write(some(b"a"), letters())
+    sink.commit(AT_TWO, None)
+    sink.close()
+    other = a_sink(tmp_path)
+    assert other.open("other") == []
+    other.close()
+    assert lines(tmp_path / "out.jsonl") == [b"a"]
+
+
+def test_standard_output_when_committed_then_lines_are_there_at_once(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    sink = a_sink(tmp_path, path="-")
+    sink.open("app")
+    sink.write(some(b"a"), letters(b"bad"))
+    assert capfd.readouterr().out == ""
+    sink.commit(AT_TWO, None)
+    assert capfd.readouterr().out == "a\n"
+    assert len(lines(tmp_path / "dead_letters.jsonl")) == 1
+    sink.close()
+    sink.close()
