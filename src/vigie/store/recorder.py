@@ -44,8 +44,9 @@ class Recorder:
                 if fresh.is_empty():
                     return 0
                 bad = _is_bad(fresh)
-                found = self._grouping.count(connection, self._rows(source, fresh.filter(~bad)))
-                self._traffic.count(connection, source, fresh.filter(~bad), fresh.filter(bad))
+                labelled, dead_letters = fresh.filter(~bad), fresh.filter(bad)
+                found = self._grouping.count(connection, self._rows(source, labelled))
+                self._traffic.count(connection, source, labelled, dead_letters)
             self._grouping.remember(found)
         self._pool.shrink()
         return fresh.height

@@ -1,19 +1,24 @@
 """How much came through: counters for charts, by ten seconds, and for Prometheus, since the beginning."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
+import numpy as np
 import polars as pl
 from sqlalchemy import Connection, delete, func, select
 
 from vigie.messages import confidence_column, label_column
-from vigie.store.engine import Database, add_counts, frame, storable, storable_columns
+from vigie.store.engine import Database, add_counts, frame, storable
 from vigie.store.tables import microseconds, totals, traffic
 
 BUCKET_SECONDS = 10
 KEPT_SECONDS = 24 * 3600
 BINS = 20
 """The confidence histogram has this many bins of equal width over [0, 1]."""
+
+_Count = tuple[str, str, str, int]
+_COUNTS = {"kind": pl.String, "dimension": pl.String, "value": pl.String, "count": pl.Int64}
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +90,8 @@ class Traffic:
     def count(self, connection: Connection, source: str, messages: pl.DataFrame, dead_letters: pl.DataFrame) -> None:
         """Add labelled messages and dead letters to the counters, inside a write transaction."""
         bucket = microseconds(self._database.now()) // 1_000_000 // BUCKET_SECONDS * BUCKET_SECONDS
-        counts = pl.concat([*_counts(messages), _count(_stage(dead_letters), "dead_letter", "")])
-        rows = counts.with_columns(source=pl.lit(storable(source))).with_columns(storable_columns("dimension", "value"))
+        counts = [*_counts(messages), *_values(_stage(dead_letters), "dead_letter", "")]
+        rows = pl.DataFrame(counts, _COUNTS, orient="row").with_columns(source=pl.lit(storable(source)))
         add_counts(connection, totals, rows)
         add_counts(connection, traffic, rows.with_columns(bucket=bucket))
         if bucket != self._pruned:
@@ -107,26 +112,26 @@ def _series(rows: pl.DataFrame) -> Series:
     )
 
 
-def _counts(messages: pl.DataFrame) -> list[pl.DataFrame]:
+def _counts(messages: pl.DataFrame) -> Iterator[_Count]:
     """Count each route, label and bin of confidence; what is null is not counted."""
-    counts = [_count(messages["route"], "route", "")] if "route" in messages.columns else []
     for column in messages.columns:
         kind, _, dimension = column.partition(":")
-        if column == label_column(dimension):
-            counts.append(_count(messages[column], kind, dimension))
+        if column in {"route", label_column(dimension)}:
+            yield from _values(messages[column], kind, dimension)
         elif column == confidence_column(dimension):
-            counts.append(_count((messages[column] * BINS).floor().clip(0, BINS - 1).cast(pl.Int64), kind, dimension))
-    return counts
+            yield from _bins(messages[column], dimension)
 
 
-def _count(values: pl.Series, kind: str, dimension: str) -> pl.DataFrame:
-    counts = values.alias("value").drop_nulls().value_counts()
-    return counts.select(
-        pl.lit(kind).alias("kind"),
-        pl.lit(dimension).alias("dimension"),
-        pl.col("value").cast(pl.String),
-        pl.col("count").cast(pl.Int64),
-    )
+def _values(values: pl.Series, kind: str, dimension: str) -> Iterator[_Count]:
+    for value, count in values.drop_nulls().value_counts().iter_rows():
+        yield kind, storable(dimension), storable(value), count
+
+
+def _bins(confidence: pl.Series, dimension: str) -> Iterator[_Count]:
+    known = confidence.drop_nulls().drop_nans().to_numpy()
+    counts = np.bincount(np.clip(known * BINS, 0, BINS - 1).astype(np.int64), minlength=BINS)
+    for value in np.flatnonzero(counts):
+        yield "confidence", storable(dimension), str(value), int(counts[value])
 
 
 def _stage(dead_letters: pl.DataFrame) -> pl.Series:
