@@ -1,0 +1,159 @@
+"""One browser tab's labelling: questions leased ahead, answers stored in order, each exactly once."""
+
+import asyncio
+from collections import OrderedDict, defaultdict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+from vigie.errors import QuestionError, VigieError
+
+if TYPE_CHECKING:
+    from vigie.labelling import Asked, Labelling, Undone
+
+AHEAD = 5
+REMEMBERED = 10_000
+
+Action = Literal["answer", "skip", "flag"]
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What an annotator did with a question.
+
+    Parameters
+    ----------
+    nonce
+        Unique for this reply; the browser sends a reply again until it hears that it is stored.
+    annotator
+        Who gave it; a reply that waited in the browser keeps the name it was given under.
+    question_id, action, labels
+        Labels by dimension, for an answer.
+    model_version
+        Whose prediction was shown.
+    duration_seconds
+        From showing the question to the key press.
+    """
+
+    nonce: str
+    annotator: str
+    question_id: int
+    action: Action
+    labels: Mapping[str, str] = field(default_factory=dict)
+    model_version: str | None = None
+    duration_seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a reply was not stored; ``gone`` when the question is not this annotator's any more."""
+
+    gone: bool
+    problem: str
+
+
+class Journal:
+    """Which replies are stored, for all tabs of this process, so that one sent twice is stored once."""
+
+    def __init__(self) -> None:
+        self._stored: OrderedDict[str, None] = OrderedDict()
+        self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+
+    def lock(self, annotator: str) -> asyncio.Lock:
+        """Return what keeps an annotator's replies, in all tabs, in order."""
+        return self._locks[annotator]
+
+    def add(self, nonce: str) -> None:
+        """Remember a stored reply, and forget the oldest beyond `REMEMBERED`."""
+        self._stored[nonce] = None
+        if len(self._stored) > REMEMBERED:
+            self._stored.popitem(last=False)
+
+    def __contains__(self, nonce: str) -> bool:
+        return nonce in self._stored
+
+
+class Desk:
+    """What one tab holds; every call to the store runs in a thread, so that no page waits for another's database write.
+
+    Parameters
+    ----------
+    labelling
+        Where questions come from and replies go.
+    annotator
+        Who sits here.
+    journal
+        Shared by all desks of the process.
+    """
+
+    def __init__(self, labelling: "Labelling", annotator: str, journal: Journal) -> None:
+        self._labelling = labelling
+        self._journal = journal
+        self.annotator = annotator
+        self.held: dict[int, Asked] = {}
+
+    async def fill(self) -> "list[Asked]":
+        """Lease questions until `AHEAD` are held, and return the new ones."""
+        async with self._lock:
+            missing = AHEAD - len(self.held)
+            if missing <= 0:
+                return []
+            new = await asyncio.to_thread(self._labelling.ask, self.annotator, missing)
+            self.held |= {asked.question.id: asked for asked in new}
+            return list(new)
+
+    async def reply(self, reply: Reply) -> Refusal | None:
+        """Store a reply and return None, or why it could not be stored; a question refused for its labels stays held."""
+        async with self._journal.lock(reply.annotator):
+            if reply.nonce in self._journal:
+                return None
+            try:
+                await asyncio.to_thread(self._store, reply)
+            except QuestionError as error:
+                self.held.pop(reply.question_id, None)
+                return Refusal(gone=True, problem=str(error))
+            except VigieError as error:
+                return Refusal(gone=False, problem=str(error))
+            self._journal.add(reply.nonce)
+            self.held.pop(reply.question_id, None)
+            return None
+
+    async def undo(self) -> "Undone | None":
+        """Take back this annotator's latest reply and hold its question again; None when there is none left."""
+        async with self._lock:
+            undone = await asyncio.to_thread(self._labelling.undo, self.annotator)
+            if undone is not None:
+                self.held = {undone.asked.question.id: undone.asked, **self.held}
+            return undone
+
+    async def renew(self) -> None:
+        """Keep the leases."""
+        async with self._lock:
+            if self.held:
+                await asyncio.to_thread(self._labelling.renew, self.annotator, list(self.held))
+
+    async def release(self) -> None:
+        """Give the questions back, for others to answer."""
+        async with self._lock:
+            ids = list(self.held)
+            self.held.clear()
+            if ids:
+                await asyncio.to_thread(self._labelling.release, self.annotator, ids)
+
+    @property
+    def _lock(self) -> asyncio.Lock:
+        return self._journal.lock(self.annotator)
+
+    def _store(self, reply: Reply) -> None:
+        store: dict[Action, Callable[[], Any]] = {
+            "answer": lambda: self._labelling.submit(
+                reply.question_id,
+                reply.annotator,
+                reply.labels,
+                model_version=reply.model_version,
+                duration_seconds=reply.duration_seconds,
+            ),
+            "skip": lambda: self._labelling.skip(reply.question_id, reply.annotator),
+            "flag": lambda: self._labelling.flag(reply.question_id, reply.annotator),
+        }
+        store[reply.action]()

@@ -1,0 +1,173 @@
+"""Charts as Plotly figures, plain values; axes and texts take their colours from `static/pages.css`."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import polars as pl
+
+from vigie.labels import Route
+from vigie.web.words import Words
+
+Figure = dict[str, Any]
+
+COLOURS = ("#12878b", "#c06c14", "#7a6bc4", "#c2547c", "#3f7cc4", "#7f8a1e", "#a06a48", "#7b858e", "#2f9a5f", "#b05bb5")
+"""Readable (3:1) on paper in both modes; told apart by people who see few colours by their order in legend and stack."""
+ROUTE_COLOURS = {Route.AUTO: "#12878b", Route.RULE: "#7b858e", Route.REVIEW: "#c06c14"}
+BINS = 20
+CLEAR = "rgba(0,0,0,0)"
+GRID = "rgba(128,128,128,0.2)"
+
+
+def route_names(words: Words) -> dict[str, str]:
+    """Return what routes are called in the visitor's language."""
+    return {
+        Route.AUTO: words.gettext("sure enough"),
+        Route.RULE: words.gettext("by a rule"),
+        Route.REVIEW: words.gettext("to be looked at"),
+    }
+
+
+def messages_figure(messages: pl.DataFrame, zone: ZoneInfo, words: Words) -> Figure:
+    """Draw messages per second by route.
+
+    Parameters
+    ----------
+    messages
+        ``time``, ``route``, ``count``; absent steps had no messages.
+    zone
+        In which times are shown.
+    words
+        The visitor's language.
+    """
+    step, names = _step_seconds(messages), route_names(words)
+    full = _every_step(messages, "route", step).with_columns(rate=pl.col("count") / step)
+    traces = [
+        {
+            **_points(full.filter(pl.col("route") == route), "rate", zone),
+            "name": name,
+            "mode": "lines",
+            "stackgroup": "routes",
+            "line": {"width": 1.5, "color": ROUTE_COLOURS[Route(route)]},
+            "hovertemplate": "%{y:,.1f}",
+        }
+        for route, name in names.items()
+    ]
+    return _figure(traces, words)
+
+
+def labels_figure(
+    labels: pl.DataFrame, dimension: str, label_names: Sequence[str], *, zone: ZoneInfo, words: Words
+) -> Figure:
+    """Draw how often each label of a dimension came, over time.
+
+    Parameters
+    ----------
+    labels
+        ``time``, ``dimension``, ``label``, ``count``.
+    dimension, label_names
+        Which rows, and the order of the stack.
+    zone, words
+        As for `messages_figure`.
+    """
+    rows = labels.filter(pl.col("dimension") == dimension)
+    full = _every_step(rows, "label", _step_seconds(rows))
+    traces = [
+        {
+            **_points(full.filter(pl.col("label") == label), "count", zone),
+            "name": label,
+            "type": "bar",
+            "marker": {"color": COLOURS[position % len(COLOURS)]},
+            "hovertemplate": "%{y:,.0f}",
+        }
+        for position, label in enumerate(label_names)
+    ]
+    return _figure(traces, words, barmode="stack", bargap=0.12)
+
+
+def confidence_figure(confidence: pl.DataFrame, dimension: str, threshold: float, words: Words) -> Figure:
+    """Draw how sure the labels of a dimension are, with the threshold below which a person should look.
+
+    Parameters
+    ----------
+    confidence
+        ``dimension``, ``bin`` (of `BINS` over [0, 1]), ``count``.
+    dimension
+        Which rows.
+    threshold
+        In [0, 1].
+    words
+        The visitor's language.
+    """
+    rows = confidence.filter(pl.col("dimension") == dimension)
+    counts = dict(zip(rows["bin"].to_list(), rows["count"].to_list(), strict=True))
+    middles = [(place + 0.5) / BINS for place in range(BINS)]
+    bars = {
+        "type": "bar",
+        "x": middles,
+        "y": [counts.get(place, 0) for place in range(BINS)],
+        "width": [0.86 / BINS] * BINS,
+        "marker": {"color": [ROUTE_COLOURS[Route.AUTO if x >= threshold else Route.REVIEW] for x in middles]},
+        "hovertemplate": "%{y:,.0f}<extra></extra>",
+    }
+    line = {"type": "line", "x0": threshold, "x1": threshold, "yref": "paper", "y0": 0, "y1": 1}
+    return _figure(
+        [bars],
+        words,
+        shapes=[{**line, "line": {"color": "#7b858e", "width": 1, "dash": "dot"}}],
+        xaxis={"type": "linear", "range": [0, 1], "tickformat": ".0%"},
+        showlegend=False,
+        hovermode="closest",
+    )
+
+
+def _figure(traces: Sequence[Mapping[str, Any]], words: Words, **layout: Any) -> Figure:
+    axis = {"fixedrange": True, "zeroline": False, "automargin": True, "gridcolor": GRID}
+    return {
+        "data": list(traces),
+        "layout": {
+            "height": 250,
+            "margin": {"l": 8, "r": 8, "t": 8, "b": 8},
+            "paper_bgcolor": CLEAR,
+            "plot_bgcolor": CLEAR,
+            "font": {"family": "Plex Sans, sans-serif", "size": 12},
+            "legend": {"orientation": "h", "y": -0.18, "traceorder": "normal"},
+            "hovermode": "x unified",
+            "separators": ", " if words.language == "fr" else ".,",
+            "uirevision": "keep",
+            **layout,
+            "xaxis": {
+                **axis,
+                "type": "date",
+                "tickformat": "%H:%M",
+                "hoverformat": "%H:%M:%S",
+                "showgrid": False,
+                **layout.get("xaxis", {}),
+            },
+            "yaxis": {**axis, "rangemode": "tozero", "nticks": 5, **layout.get("yaxis", {})},
+        },
+        "config": {"displayModeBar": False, "responsive": True},
+    }
+
+
+def _points(rows: pl.DataFrame, column: str, zone: ZoneInfo) -> dict[str, Any]:
+    # Plotly writes times as they stand, whatever their zone, so they are shifted to the visitor's before.
+    times = rows["time"].dt.convert_time_zone(str(zone)).dt.strftime("%Y-%m-%d %H:%M:%S")
+    return {"x": times.to_list(), "y": rows[column].to_list()}
+
+
+def _step_seconds(rows: pl.DataFrame) -> int:
+    gaps = rows["time"].unique().sort().diff().drop_nulls()
+    smallest = gaps.min() if len(gaps) else None
+    return max(int(smallest.total_seconds()), 1) if isinstance(smallest, timedelta) else 10
+
+
+def _every_step(rows: pl.DataFrame, by: str, step_seconds: int) -> pl.DataFrame:
+    """Add the steps in which nothing came, as zeros."""
+    first, last = rows["time"].min(), rows["time"].max()
+    if not isinstance(first, datetime) or not isinstance(last, datetime):
+        return rows
+    times = pl.select(time=pl.datetime_range(first, last, f"{step_seconds}s", time_unit="us", time_zone="UTC"))
+    full = times.join(rows.select(by).unique(maintain_order=True), how="cross")
+    return full.join(rows, on=["time", by], how="left").with_columns(pl.col("count").fill_null(0)).sort("time")

@@ -1,0 +1,54 @@
+"""Numbers and moments as the visitor's language writes them."""
+
+from datetime import datetime
+
+from babel.dates import format_datetime
+from babel.numbers import format_decimal, format_percent
+
+DASH = "\N{EN DASH}"
+"""Between two numbers, and in the place of one that nobody knows."""
+
+
+def count(n: int, language: str) -> str:
+    """Write a whole number.
+
+    Examples
+    --------
+    >>> count(12840, "en")
+    '12,840'
+    """
+    return str(format_decimal(n, locale=language))
+
+
+def rate(per_second: float, language: str) -> str:
+    """Write a rate: one decimal below ten, none above."""
+    digits = "#,##0.0" if 0 < per_second < 10 else "#,##0"  # noqa: PLR2004 — where a decimal stops to matter
+    return str(format_decimal(per_second, format=digits, locale=language))
+
+
+def percent(share: float, language: str) -> str:
+    """Write a share of [0, 1] in whole percent; never 0 or 100 unless it is exactly that.
+
+    Examples
+    --------
+    >>> percent(0.997, "en"), percent(0.001, "en"), percent(0.5, "en")
+    ('99%', '1%', '50%')
+    """
+    shown = share if share in {0, 1} else min(max(round(share, 2), 0.01), 0.99)
+    return str(format_percent(shown, format=None if language != "en" else "#,##0%", locale=language))
+
+
+def interval(low: float, high: float, language: str) -> str:
+    """Write an interval of shares.
+
+    Examples
+    --------
+    >>> interval(0.86, 0.97, "en") == f"86{DASH}97%"
+    True
+    """
+    return f"{round(low * 100)}{DASH}{percent(high, language)}"
+
+
+def date_and_time(moment: datetime, language: str) -> str:
+    """Write a moment shortly, in its own time zone."""
+    return str(format_datetime(moment, "d MMM HH:mm", locale=language))

@@ -1,0 +1,203 @@
+"""The label page: one question at a time, answered by keys."""
+
+import logging
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from nicegui import ui
+from nicegui.client import Client
+from nicegui.element import Element
+from nicegui.events import GenericEventArguments
+from pydantic import TypeAdapter, ValidationError
+
+from vigie.errors import VigieError
+from vigie.web.desk import Desk, Journal, Refusal, Reply
+from vigie.web.frame import every
+from vigie.web.label_texts import setup
+from vigie.web.live import Shared
+from vigie.web.views import prediction_view, question_view, status_view
+from vigie.web.visit import Visit
+
+if TYPE_CHECKING:
+    from vigie.app import Services
+    from vigie.labelling import Asked
+
+log = logging.getLogger(__name__)
+REPLY = TypeAdapter(Reply)
+TICK_SECONDS = 1.0
+
+
+class DeskElement(Element, component="static/label_desk.js", esm={"vigie-desk": "static/desk"}):
+    """The part of the page that runs in the browser; see `static/label_desk.js`."""
+
+    def __init__(self, first_setup: dict[str, Any]) -> None:
+        super().__init__()
+        self._props["setup"] = first_setup
+
+    def change_setup(self, new: dict[str, Any]) -> None:
+        """Show other dimensions, if they changed."""
+        if new != self._props["setup"]:
+            self._props["setup"] = new
+            self.update()
+
+
+class Desks:
+    """The desks of all open tabs, by tab and annotator: a reload comes back to the question it left.
+
+    Parameters
+    ----------
+    services
+        Of the project.
+    """
+
+    def __init__(self, services: "Services") -> None:
+        self.services = services
+        self._journal = Journal()
+        self._open: dict[tuple[str, str], tuple[Desk, str]] = {}
+
+    def sit(self, client: Client, annotator: str) -> Desk:
+        """Return the desk of a tab, a new one unless its page was only loaded again."""
+        key = (client.tab_id or client.id, annotator)
+        desk, _ = self._open.get(key, (None, ""))
+        desk = desk or Desk(self.services.labelling, annotator, self._journal)
+        self._open[key] = (desk, client.id)
+        return desk
+
+    async def leave(self, client_id: str) -> None:
+        """Give back what a closed page held, unless the same tab came back."""
+        gone = [key for key, (_, owner) in self._open.items() if owner == client_id]
+        for desk in [self._open.pop(key)[0] for key in gone]:
+            await desk.release()
+
+
+class LabelPage:
+    """One open label page.
+
+    Parameters
+    ----------
+    desks
+        Of the process.
+    status
+        The project's state, shared with the other pages.
+    seen_by
+        Language and colours.
+    """
+
+    def __init__(self, desks: Desks, status: Shared[dict[str, Any]], seen_by: Visit) -> None:
+        self._desks = desks
+        self._services = desks.services
+        self._status = status
+        self._words = seen_by.words
+        self._desk: Desk | None = None
+        self._told: dict[str, Any] = {}
+        self._model: str | None = None
+        self._ticks = 0
+        self._client = ui.context.client
+        self._element = DeskElement(self._setup())
+        self._element.on("sit", self._sit)
+        self._element.on("reply", self._reply)
+        self._element.on("undo", self._undo)
+        self._client.on_delete(lambda: desks.leave(self._client.id))
+        every(TICK_SECONDS, self._tick)
+
+    def _setup(self) -> dict[str, Any]:
+        return setup(self._services.dimensions, self._services.settings.project.goal, self._words)
+
+    async def _sit(self, event: GenericEventArguments) -> None:
+        name = str(event.args.get("annotator", "")).strip()[:60] or "guest"
+        if self._desk is not None and self._desk.annotator != name:
+            await self._desks.leave(self._client.id)
+        self._desk = self._desks.sit(self._client, name)
+        self._told = {}
+        self._deliver(list(self._desk.held.values()))
+        await self._refill()
+        await self._tell()
+
+    async def _reply(self, event: GenericEventArguments) -> None:
+        if self._desk is None:
+            return
+        nonce = str(event.args.get("nonce", ""))
+        refusal = await self._stored(self._desk, event.args)
+        if refusal is None:
+            self._element.run_method("confirm", nonce)
+        else:
+            self._element.run_method("refuse", nonce, refusal.gone, refusal.problem)
+        await self._refill()
+
+    async def _stored(self, desk: Desk, args: Any) -> Refusal | None:
+        try:
+            return await desk.reply(REPLY.validate_python(args))
+        except ValidationError:
+            return Refusal(gone=True, problem=self._words.gettext("the page sent something the server does not know"))
+        except Exception as error:  # the outermost loop of a request: whatever happened, the annotator must hear of it
+            log.exception("a reply was not stored", extra={"action": "reply_failed"})
+            return Refusal(gone=False, problem=type(error).__name__)
+
+    async def _undo(self) -> None:
+        if self._desk is None:
+            return
+        try:
+            undone = await self._desk.undo()
+        except VigieError as error:
+            self._element.run_method("say", str(error), "problem")
+            return
+        if undone is None:
+            self._element.run_method("say", self._words.gettext("There is nothing to take back."), "")
+            return
+        text = self._words.gettext("Taken back. Answer it anew.")
+        view = self._views([undone.asked])[0]
+        self._element.run_method("restore", view, dict(undone.labels), text, undone.action == "answered")
+
+    async def _tick(self) -> None:
+        self._ticks += 1
+        self._element.change_setup(self._setup())
+        if self._desk is None:
+            return
+        try:
+            await self._tell()
+            await self._refill()
+            if self._ticks % self._renew_every == 0:
+                await self._desk.renew()
+        except VigieError as error:
+            self._element.run_method("say", str(error), "problem")
+
+    @property
+    def _renew_every(self) -> int:
+        return max(int(self._services.settings.learning.lease_seconds / 4 / TICK_SECONDS), 1)
+
+    async def _refill(self) -> None:
+        if self._desk is not None and (new := await self._desk.fill()):
+            self._deliver(new)
+
+    def _deliver(self, asked: "Sequence[Asked]") -> None:
+        if asked:
+            self._element.run_method("deliver", self._views(asked))
+
+    def _views(self, asked: "Sequence[Asked]") -> list[dict[str, Any]]:
+        spans = self._services.variable_parts
+        return [
+            question_view(one.question, one.prediction, one.text, variable=spans(one.text), words=self._words)
+            for one in asked
+        ]
+
+    async def _tell(self) -> None:
+        status = await self._status.latest()
+        told = status_view(status, self._services.dimensions, self._words)
+        if told != self._told:
+            self._told = told
+            self._element.run_method("tell", told)
+        if told["model"] != self._model:
+            self._model = told["model"]
+            self._repredict()
+
+    def _repredict(self) -> None:
+        """Give the questions that wait in the browser the new model's predictions; the one being read stays as it is."""
+        if self._desk is None or not self._desk.held:
+            return
+        held = list(self._desk.held.values())
+        predictions = self._services.predict([asked.text for asked in held])
+        views = {
+            asked.question.id: prediction_view(prediction, self._words)
+            for asked, prediction in zip(held, predictions, strict=True)
+        }
+        self._element.run_method("repredict", views)

@@ -1,0 +1,72 @@
+"""The texts and keys that the label page hands to the browser."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from vigie.labels import Dimension
+from vigie.web.keys import ACTIONS
+from vigie.web.views import dimension_views
+from vigie.web.words import Words
+
+
+def setup(dimensions: Sequence[Dimension], goal: str, words: Words) -> dict[str, Any]:
+    """Return what the desk needs besides questions."""
+    return {
+        "dimensions": dimension_views(dimensions),
+        "goal": goal,
+        "actions": actions(words),
+        "texts": texts(words),
+    }
+
+
+def actions(words: Words) -> list[dict[str, Any]]:
+    """Return the keys that do not choose a label, in the order of their buttons."""
+    named = {
+        "undo": (words.gettext("Undo"), words.gettext("Take back the last answer, as often as you like")),
+        "skip": (words.gettext("Skip"), words.gettext("Leave this question to others")),
+        "flag": (words.gettext("Flag"), words.gettext("Put it aside: something is wrong with this message")),
+        "guidelines": (words.gettext("Guidelines"), words.gettext("What each label means")),
+        "keys": (words.gettext("Keys"), words.gettext("This overview")),
+    }
+    return [
+        {
+            "name": name,
+            "key": ACTIONS[name],
+            "text": text,
+            "explained": explained,
+            "needs_question": name in {"skip", "flag"},
+        }
+        for name, (text, explained) in named.items()
+    ]
+
+
+def texts(words: Words) -> dict[str, str]:
+    """Return the other texts; ``{names}`` in them are filled in by the browser."""
+    say = words.gettext
+    return {
+        "accept": say("Accept"),
+        "accept_all": say("Accept the chosen labels and go on"),
+        "accept_some": say("Accept {n} of {all}", n="{n}", all="{all}"),
+        "accuracy": say("Accuracy on the live stream"),
+        "annotator": say("Answering as"),
+        "audit": say("audit"),
+        "choose_first": say("Choose at least one label first."),
+        "close": say("Close"),
+        "flagged": say("Flagged and put aside."),
+        "gone": say("Not stored: the question is not yours any more ({problem}).", problem="{problem}"),
+        "guidelines": say("Guidelines"),
+        "keys": say("Keys"),
+        "message": say("The message"),
+        "model": say("Model"),
+        "name_hint": say("Put your name here, so that your answers are known as yours."),
+        "not_stored": say("Not stored: {problem}. The question is back; try again.", problem="{problem}"),
+        "progress": say("Progress"),
+        "saved": say("Saved: {labels}", labels="{labels}"),
+        "saves_on_key": say("One key saves and goes on"),
+        "skipped": say("Skipped."),
+        "today": say("by you today"),
+        "unsent_many": say(
+            "{n} answers are not sent yet. They are kept here and go out as soon as the server is back.", n="{n}"
+        ),
+        "unsent_one": say("One answer is not sent yet. It is kept here and goes out as soon as the server is back."),
+    }

@@ -1,0 +1,54 @@
+"""The routes of the pages."""
+
+from typing import TYPE_CHECKING
+
+from fastapi import FastAPI
+from nicegui import app as pages
+from nicegui import ui
+
+from vigie.web.frame import STATIC, STATIC_URL, current_visit, frame
+from vigie.web.label_page import Desks, LabelPage
+from vigie.web.live import Shared
+from vigie.web.overview_page import OverviewPage
+from vigie.web.try_page import TryPage
+
+if TYPE_CHECKING:
+    from vigie.app import Services
+
+RECONNECT_SECONDS = 10.0
+
+
+def add(app: FastAPI, services: "Services", secret: str) -> None:
+    """Register the pages and mount them; see `vigie.web.install`."""
+    status = Shared(services.status)
+    desks = Desks(services)
+
+    @ui.page("/", dark=None)
+    def label() -> None:
+        seen_by = current_visit(services)
+        with frame(services, seen_by, "/", seen_by.words.gettext("Label")):
+            LabelPage(desks, status, seen_by)
+
+    @ui.page("/overview", dark=None)
+    def overview() -> None:
+        seen_by = current_visit(services)
+        with frame(services, seen_by, "/overview", seen_by.words.gettext("Overview")):
+            OverviewPage(services, status, seen_by)
+
+    @ui.page("/try", dark=None)
+    def try_it() -> None:
+        seen_by = current_visit(services)
+        with frame(services, seen_by, "/try", seen_by.words.gettext("Try")):
+            TryPage(services, seen_by)
+
+    pages.add_static_files(STATIC_URL, STATIC, max_cache_age=31_536_000)
+    ui.run_with(
+        app,
+        title="Vigie",
+        favicon=STATIC / "mark.svg",
+        dark=None,
+        tailwind=False,
+        reconnect_timeout=RECONNECT_SECONDS,
+        storage_secret=secret,
+        show_welcome_message=False,
+    )

@@ -1,0 +1,160 @@
+"""What the label page shows, as plain values with every text already written in the visitor's language."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from vigie.labels import Dimension, Origin, Prediction, Question
+from vigie.web.formats import count, interval, percent
+from vigie.web.keys import assign
+from vigie.web.reasons import nothing_to_ask, why
+from vigie.web.words import Words
+
+MAX_CHARACTERS = 20_000
+"""Of a message that are shown; a browser lays out this much within one frame."""
+
+Part = tuple[str, bool]
+
+
+def parts_of(text: str, variable: Sequence[tuple[int, int]]) -> list[Part]:
+    """Cut a text where its variable parts begin and end.
+
+    Parameters
+    ----------
+    text
+        A message.
+    variable
+        Spans of characters, in any order; overlapping ones are joined.
+
+    Returns
+    -------
+    Pieces whose concatenation is the text, each with whether it varies.
+
+    Examples
+    --------
+    >>> parts_of("disk 91% full", [(5, 8)])
+    [('disk ', False), ('91%', True), (' full', False)]
+    """
+    pieces: list[Part] = []
+    end = 0
+    for start, stop in sorted(variable):
+        begin = max(start, end)
+        if stop <= begin:
+            continue
+        pieces += [(text[end:begin], False), (text[begin:stop], True)]
+        end = stop
+    return [piece for piece in [*pieces, (text[end:], False)] if piece[0]]
+
+
+def dimension_views(dimensions: Sequence[Dimension]) -> list[dict[str, Any]]:
+    """Return the rows of labels with their keys."""
+    keys = assign(dimensions)
+    return [
+        {
+            "name": dimension.name,
+            "question": dimension.question,
+            "labels": [
+                {"name": label.name, "guideline": label.guideline, "key": keys[dimension.name].get(label.name, "")}
+                for label in dimension.labels
+            ],
+        }
+        for dimension in dimensions
+    ]
+
+
+def question_view(
+    question: Question, prediction: Prediction, text: str, *, variable: Sequence[tuple[int, int]], words: Words
+) -> dict[str, Any]:
+    """Return one question as the page shows it."""
+    shown = text[:MAX_CHARACTERS]
+    others = [sample for sample in question.samples if sample != text]
+    return {
+        "id": question.id,
+        "parts": parts_of(shown, [(start, min(stop, len(shown))) for start, stop in variable if start < len(shown)]),
+        "cut": _cut(len(text) - len(shown), words),
+        "long": len(shown) > 320 or shown.count("\n") > 4,  # noqa: PLR2004 — what still reads well in the large face
+        "covers": words.ngettext("Labels {n} message", "Labels {n} messages", question.count),
+        "why": why(question, prediction.confidence, words),
+        "audit": question.kind.value == "audit",
+        "samples": [sample[:MAX_CHARACTERS] for sample in others],
+        "samples_title": words.ngettext("{n} other message like it", "{n} other messages like it", len(others)),
+        **prediction_view(prediction, words),
+    }
+
+
+def prediction_view(prediction: Prediction, words: Words) -> dict[str, Any]:
+    """Return a prediction as the page shows it beside a question."""
+    return {
+        "model": prediction.model,
+        "beliefs": {
+            dimension: {
+                "label": label,
+                "confidence": prediction.confidence.get(dimension, 0.0),
+                "text": belief(prediction, dimension, words),
+            }
+            for dimension, label in prediction.labels.items()
+            if label is not None
+        },
+    }
+
+
+def belief(prediction: Prediction, dimension: str, words: Words) -> str:
+    """Say who chose a label and how sure that is."""
+    origin = prediction.origin.get(dimension)
+    sure = percent(prediction.confidence.get(dimension, 0.0), words.language)
+    if origin is Origin.RULE:
+        return words.gettext("by a rule")
+    if origin is Origin.HUMAN:
+        return words.gettext("by people")
+    if origin is Origin.DEFAULT:
+        return words.gettext("default, nothing learnt yet") if prediction.model is None else words.gettext("default")
+    return words.gettext("model, {confidence} sure", confidence=sure)
+
+
+def status_view(status: Mapping[str, Any], dimensions: Sequence[Dimension], words: Words) -> dict[str, Any]:
+    """Return progress and accuracy as the label page's margin shows them."""
+    version = status["model"]["champion"]
+    heading, advice = nothing_to_ask(status, words)
+    return {
+        "model": version,
+        "model_text": words.gettext("Model v{version}", version=version) if version else words.gettext("No model yet"),
+        "model_changed": words.gettext("Model v{version} is in use now.", version=version),
+        "answers": count(status["answers"], words.language),
+        "answers_text": words.ngettext("answer in all", "answers in all", status["answers"]),
+        "training": _training(status["training"], words),
+        "waiting": words.ngettext("{n} question waiting", "{n} questions waiting", status["questions"].get("open", 0)),
+        "accuracy": [accuracy_view(dimension.name, status["accuracy"], words) for dimension in dimensions],
+        "nothing": {"heading": heading, "advice": advice},
+    }
+
+
+def accuracy_view(dimension: str, accuracy: Mapping[str, Any], words: Words) -> dict[str, Any]:
+    """Return the audited accuracy in one dimension, with its 95 % interval; without a value while nobody knows."""
+    found = accuracy.get(dimension)
+    if not found or found.get("value") is None:
+        return {"dimension": dimension, "value": None, "text": words.gettext("not measured yet")}
+    audited = words.ngettext("{n} audit answer", "{n} audit answers", int(found.get("n_audited", 0)))
+    return {
+        "dimension": dimension,
+        "value": percent(found["value"], words.language),
+        "share": found["value"],
+        "low": found["low"],
+        "high": found["high"],
+        "text": f"{interval(found['low'], found['high'], words.language)} · {audited}",
+    }
+
+
+def _training(training: Mapping[str, Any], words: Words) -> dict[str, Any]:
+    after, since = max(training["retrain_after"], 1), training["answers_since"]
+    missing = max(after - since, 0)
+    text = words.ngettext("{n} answer until the next training", "{n} answers until the next training", missing)
+    if training["running"]:
+        text = words.gettext("Training now")
+    elif missing == 0:
+        text = words.gettext("Training starts now")
+    return {"share": min(since / after, 1.0), "running": bool(training["running"]), "text": text}
+
+
+def _cut(left_out: int, words: Words) -> str:
+    if left_out <= 0:
+        return ""
+    return words.ngettext("{n} more character is not shown", "{n} more characters are not shown", left_out)
