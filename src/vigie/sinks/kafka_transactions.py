@@ -1,0 +1,187 @@
+"""A transactional producer of Kafka that survives every error a transaction can end with."""
+
+import logging
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from confluent_kafka import KafkaError, KafkaException, Message, Producer, TopicPartition
+
+from vigie.errors import UnavailableError, VigieError
+from vigie.kafka import connect, explain, hopeless
+
+logger = logging.getLogger(__name__)
+
+REFUSED = frozenset(
+    {
+        KafkaError.INVALID_MSG,
+        KafkaError.INVALID_MSG_SIZE,
+        KafkaError.INVALID_RECORD,
+        KafkaError.INVALID_TIMESTAMP,
+        KafkaError.MSG_SIZE_TOO_LARGE,
+        KafkaError.RECORD_LIST_TOO_LARGE,
+    }
+)
+"""Errors that a broker has with one message: it will never take it, however often it is sent."""
+
+
+class Transactions:
+    """One transaction after the other, under one `transactional.id`.
+
+    What can go wrong, and what is done about it:
+
+    - retriable: the same call again, until the time is over;
+    - the transaction is lost (``txn_requires_abort``): :class:`UnavailableError`, and `abort` aborts it;
+    - fatal, or nobody knows how a commit ended: :class:`UnavailableError`, and `start` makes a new producer, which
+      completes or aborts what the former one left;
+    - fenced: :class:`FencedError`.
+
+    Parameters
+    ----------
+    owner
+        The table of `vigie.toml` for errors.
+    settings
+        Of the producer, with its ``transactional.id``.
+    on_refused
+        Called with the error and the message when a broker will never take a message; the transaction is lost then.
+    timeout_seconds
+        How long a call may take in all.
+    """
+
+    def __init__(
+        self,
+        owner: str,
+        settings: Mapping[str, Any],
+        *,
+        on_refused: Callable[[KafkaError, Message], None],
+        timeout_seconds: float = 6.0,
+    ) -> None:
+        self._owner = owner
+        self._settings = {**settings, "delivery.report.only.error": True, "on_delivery": self._delivered}
+        self._on_refused = on_refused
+        self._timeout_seconds = timeout_seconds
+        self._producer: Producer | None = None
+        self._ready = False
+        self._begun = False
+        self._problem: VigieError | None = None
+
+    def start(self) -> None:
+        """Be ready for a transaction; what an earlier producer of this identity left open is aborted first."""
+        if self._producer is None:
+            self._producer = connect(Producer, self._owner, self._settings)
+        if not self._ready:
+            self._call(self._producer.init_transactions, "cannot start transactions")
+            self._ready = True
+
+    def begin(self) -> None:
+        """Begin a transaction unless there is one."""
+        if not self._begun:
+            self.start()
+            self._call(lambda _: self._alive.begin_transaction(), "cannot begin a transaction")
+            self._begun = True
+
+    def produce(self, topic: str, rows: Iterable[Sequence[Any]]) -> None:
+        """Send messages within the transaction; waits while the client's queue is full.
+
+        Parameters
+        ----------
+        topic
+            Where to.
+        rows
+            Value, key, partition (-1: by key), milliseconds (0: now), and headers or None.
+        """
+        producer = self._alive
+        send = producer.produce
+        for value, key, partition, milliseconds, headers in rows:
+            try:
+                send(topic, value, key, partition, timestamp=milliseconds, headers=headers)
+            except BufferError:
+                self._send_when_possible(topic, (value, key, partition, milliseconds, headers))
+            except KafkaException as problem:
+                raise self._explain(problem.args[0], f"cannot write to {topic}") from problem
+        producer.poll(0)
+
+    def commit(self, offsets: Sequence[TopicPartition], membership: object | None) -> None:
+        """Make everything visible, together with the consumer group's offsets where there is a membership."""
+        producer = self._alive
+        if membership is not None:
+            self._call(
+                lambda seconds: producer.send_offsets_to_transaction(list(offsets), membership, seconds),
+                "cannot add the offsets to the transaction",
+            )
+        self._call(producer.commit_transaction, "cannot commit the transaction")
+        self._begun = False
+
+    def abort(self) -> None:
+        """Undo everything since `begin`; when that fails, the next producer of this identity does it."""
+        if self._producer is None or not self._begun:
+            return
+        try:
+            self._call(self._producer.abort_transaction, "cannot abort the transaction")
+        except UnavailableError as problem:
+            logger.warning("%s; a new producer will", problem)
+            self.discard()
+        self._begun = False
+
+    def discard(self) -> None:
+        """Give the producer up; a transaction it had open is never committed."""
+        if self._producer is not None:
+            self._producer.purge()
+        self._producer = None
+        self._ready = self._begun = False
+
+    @property
+    def _alive(self) -> Producer:
+        if self._producer is None:
+            raise UnavailableError(f"{self._owner}: the producer was given up", retry_after_seconds=0.0)
+        return self._producer
+
+    def _send_when_possible(self, topic: str, row: tuple[Any, ...]) -> None:
+        value, key, partition, milliseconds, headers = row
+        deadline = time.monotonic() + self._timeout_seconds
+        while time.monotonic() < deadline:
+            self._alive.poll(0.05)
+            try:
+                self._alive.produce(topic, value, key, partition, timestamp=milliseconds, headers=headers)
+            except BufferError:
+                continue
+            except KafkaException as problem:
+                raise self._explain(problem.args[0], f"cannot write to {topic}") from problem
+            return
+        raise UnavailableError(f"{self._owner}: the brokers took nothing for {self._timeout_seconds:.0f} s")
+
+    def _call(self, call: Callable[[float], object], doing: str) -> None:
+        """Call again as long as the error is retriable and there is time."""
+        deadline = time.monotonic() + self._timeout_seconds
+        while True:
+            try:
+                call(max(0.1, deadline - time.monotonic()))
+            except KafkaException as problem:
+                error = problem.args[0]
+                if error.retriable() and time.monotonic() < deadline:
+                    self._alive.poll(0.05)
+                    continue
+                raise self._lost(error, doing) from problem
+            return
+
+    def _lost(self, error: KafkaError, doing: str) -> VigieError:
+        """Return what to raise, and give up a producer that can do nothing more."""
+        if self._ready and not error.txn_requires_abort():
+            self.discard()
+        return self._explain(error, doing)
+
+    def _explain(self, error: KafkaError, doing: str) -> VigieError:
+        known, self._problem = self._problem, None
+        return known or explain(error, f"{self._owner}: {doing}")
+
+    def _delivered(self, error: KafkaError | None, message: Message) -> None:
+        """Take note of messages that were not taken; the transaction is lost by itself then."""
+        if error is None:
+            return
+        if error.code() in REFUSED:
+            self._on_refused(error, message)
+            self._problem = UnavailableError(
+                f"{self._owner}: {message.topic()} refuses a message: {error.str()}", retry_after_seconds=0.0
+            )
+        elif hopeless(error):
+            self._problem = explain(error, f"{self._owner}: {message.topic()} cannot be written")
