@@ -242,6 +242,11 @@ def _tell(name: str, code: int, pause: float) -> None:
     logger.warning("%s %s; starting it again in %.1f s", name, how, pause, extra={"action": "restart"})
 
 
+def is_supervised() -> bool:
+    """Say whether a supervisor started this process; ask before `follow_parent`."""
+    return PARENT_PIPE in os.environ
+
+
 def follow_parent(*, stop: Callable[[], None], grace_seconds: float = 10.0) -> None:
     """Call `stop` when the supervisor that started this process is gone; end the process if that does not help.
 

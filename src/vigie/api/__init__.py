@@ -1,1 +1,63 @@
 """The REST interface."""
+
+from typing import TYPE_CHECKING, Any
+
+from fastapi import FastAPI
+
+from vigie import __version__
+from vigie.api.answers import answers, send_body
+from vigie.api.guard import LOOPBACK, MAX_BODY_BYTES, Guard
+from vigie.api.health import health
+from vigie.api.inbox import inbox
+from vigie.api.predictions import predictions
+from vigie.api.problems import install_problems
+from vigie.api.reference import reference
+
+if TYPE_CHECKING:
+    from vigie.app import Services
+
+__all__ = ["LOOPBACK", "MAX_BODY_BYTES", "Guard", "application", "install"]
+
+
+def application(services: "Services") -> FastAPI:
+    """Return a web application with the REST interface in it.
+
+    Parameters
+    ----------
+    services
+        What the interface offers.
+    """
+    # FastAPI's own pages load scripts from a CDN; ours works without a network.
+    app = FastAPI(title="Vigie", version=__version__, docs_url=None, redoc_url=None)
+    install(app, services)
+    return app
+
+
+def install(app: FastAPI, services: "Services") -> None:
+    """Add the REST interface to a web application: routes, failures as JSON, and the guard before everything.
+
+    Parameters
+    ----------
+    app
+        The application; nothing was served yet.
+    services
+        What the interface offers.
+    """
+    for routes in (predictions, inbox, answers, health):
+        app.include_router(routes(services))
+    app.include_router(reference(app))
+    install_problems(app)
+    app.add_middleware(Guard, allowed_hosts=lambda: services.settings.web.allowed_hosts)
+    _describe(app, services)
+
+
+def _describe(app: FastAPI, services: "Services") -> None:
+    """Make `/openapi.json` name the dimensions and labels in force, which change without a restart."""
+    generate = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        schema = generate()
+        schema["paths"]["/send"]["post"]["requestBody"] = send_body(services.dimensions)
+        return schema
+
+    app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's documented way to extend the schema

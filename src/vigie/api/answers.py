@@ -1,0 +1,169 @@
+"""Questions for programs and plain forms: `/get_message` and `/send`."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any
+
+from fastapi import APIRouter, Query, Response
+from pydantic import BaseModel, Field, ValidationError
+
+from vigie.api.bodies import DEFAULT_ANNOTATOR, FORM, JSON, MULTIPART, Annotator, Body, Fields, StrictRoute, Text, reply
+from vigie.api.predictions import PredictionAnswer, as_json
+from vigie.api.problems import RefusedError, explain, responses
+from vigie.labels import Dimension, check_labels
+
+if TYPE_CHECKING:
+    from vigie.app import Services
+    from vigie.labelling import Asked
+
+MAX_ID = 2**63 - 1
+
+
+class LabelAnswer(BaseModel):
+    """A label, and when to choose it."""
+
+    name: str
+    guideline: str
+
+
+class DimensionAnswer(BaseModel):
+    """One thing asked of each message."""
+
+    name: str
+    question: str
+    labels: list[LabelAnswer]
+
+
+class QuestionAnswer(BaseModel):
+    """The next question for an annotator."""
+
+    question_id: int = Field(description="Send it back with the labels.")
+    message: str = Field(description="The message to label.")
+    template: str = Field(description="What all messages of its group have in common.")
+    count: int = Field(description="How many messages the answer covers.")
+    kind: str = Field(description="strategy: it teaches most; audit: drawn at random, only to measure.")
+    reason: dict[str, Any] = Field(description="Why this question was asked.")
+    samples: list[str] = Field(description="Some messages of the group, the newest first.")
+    prediction: PredictionAnswer
+    dimensions: list[DimensionAnswer] = Field(description="What can be answered.")
+
+
+class Sent(Body):
+    """An answer: to a question, or about a message; labels by dimension, under `labels` or as fields of their own."""
+
+    question_id: Annotated[int, Field(ge=1, le=MAX_ID, description="From `/get_message`.")] | None = None
+    message: Text | None = Field(default=None, description="What the labels are about, where there is no question_id.")
+    labels: dict[str, str] = Field(default_factory=dict, examples=[{"severity": "error"}])
+    annotator: Annotator = DEFAULT_ANNOTATOR
+
+
+class SentAnswer(BaseModel):
+    """What was stored."""
+
+    status: str = Field(examples=["stored"])
+    question_id: int | None
+    labels: dict[str, str]
+
+
+def answers(services: "Services") -> APIRouter:
+    """Return the routes about questions and answers."""
+    router = APIRouter(route_class=StrictRoute, tags=["questions"])
+
+    @router.get(
+        "/get_message",
+        response_model=QuestionAnswer,
+        responses={204: {"description": "There is nothing to ask now"}, **responses(422, 503)},
+    )
+    def get_message(annotator: Annotated[Annotator, Query()] = DEFAULT_ANNOTATOR) -> Response:
+        """Ask for the next question, with its prediction.
+
+        The question is this annotator's for a while (`learning.lease_seconds`); nobody else gets it meanwhile.
+        """
+        asked = services.labelling.ask(annotator, 1)
+        return reply(_question(asked[0], services.dimensions)) if asked else Response(status_code=204)
+
+    @router.post(
+        "/send",
+        response_model=SentAnswer,
+        responses=responses(400, 403, 404, 409, 413, 415, 422, 503),
+    )
+    def send(fields: Fields) -> Response:
+        """Store an answer, as JSON or as a form.
+
+        With `question_id` it answers that question; otherwise it is about `message`. Dimensions may be left out.
+        """
+        sent = _sent(fields, services.dimensions)
+        check_labels(services.dimensions, sent.labels)
+        if sent.question_id is not None:
+            services.labelling.submit(sent.question_id, sent.annotator, sent.labels)
+        elif sent.message is not None:
+            services.labelling.annotate(sent.message, sent.labels, sent.annotator)
+        else:
+            raise RefusedError(422, "question_id and message are both missing; expected one of them")
+        return reply({"status": "stored", "question_id": sent.question_id, "labels": sent.labels})
+
+    return router
+
+
+def _question(asked: "Asked", dimensions: tuple[Dimension, ...]) -> dict[str, Any]:
+    question = asked.question
+    return {
+        "question_id": question.id,
+        "message": asked.text,
+        "template": question.template,
+        "count": question.count,
+        "kind": question.kind,
+        "reason": dict(question.reason),
+        "samples": list(question.samples),
+        "prediction": as_json(asked.prediction),
+        "dimensions": [
+            {
+                "name": dimension.name,
+                "question": dimension.question or dimension.name,
+                "labels": [{"name": label.name, "guideline": label.guideline} for label in dimension.labels],
+            }
+            for dimension in dimensions
+        ],
+    }
+
+
+def _sent(fields: Mapping[str, Any], dimensions: tuple[Dimension, ...]) -> Sent:
+    """Take labels from the fields named like dimensions, and check the rest."""
+    known = {name: value for name, value in fields.items() if name in Sent.model_fields}
+    plain = {name: value for name, value in fields.items() if name not in Sent.model_fields}
+    labels = known.get("labels", {})
+    if isinstance(labels, dict):
+        for name in plain.keys() & labels.keys():
+            raise RefusedError(422, f"{name} is given twice, under labels and beside it; expected it once")
+        _only_dimensions(plain, dimensions)
+        known["labels"] = {**labels, **plain}
+    if isinstance(known.get("question_id"), str) and known["question_id"].isdecimal():
+        known["question_id"] = int(known["question_id"][:20])
+    try:
+        return Sent.model_validate(known)
+    except ValidationError as error:
+        raise RefusedError(422, explain(error.errors())) from error
+
+
+def _only_dimensions(plain: Mapping[str, Any], dimensions: tuple[Dimension, ...]) -> None:
+    names = [dimension.name for dimension in dimensions]
+    for name in plain:
+        if name not in names:
+            known = ", ".join([*Sent.model_fields, *names])
+            raise RefusedError(422, f"{name!r:.60} is no field and no dimension; expected some of {known}")
+
+
+def send_body(dimensions: tuple[Dimension, ...]) -> dict[str, Any]:
+    """Describe the body of `/send` for OpenAPI, with the dimensions and labels there are."""
+    schema = Sent.model_json_schema()
+    chosen = {dimension.name: dimension.label_names[0] for dimension in dimensions}
+    plain = {dimension.name: {"type": "string", "enum": list(dimension.label_names)} for dimension in dimensions}
+    labels = {"type": "object", "properties": plain, "additionalProperties": False}
+    schema["properties"] = {**plain, **schema["properties"], "labels": labels}
+    schema["examples"] = [{"question_id": 12, **chosen}, {"message": "disk sda failed", "labels": chosen}]
+    fields = {name: value for name, value in schema["properties"].items() if name != "labels"}
+    examples = [{"question_id": 12, **chosen}, {"message": "disk sda failed", **chosen}]
+    form = {**schema, "properties": fields, "examples": examples}
+    return {
+        "required": True,
+        "content": {JSON: {"schema": schema}, FORM: {"schema": form}, MULTIPART: {"schema": form}},
+    }

@@ -1,0 +1,143 @@
+"""Stand-ins for `vigie.app.Services`: they answer what a test tells them to and write down what they were asked."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import Any
+
+import httpx
+from starlette.types import ASGIApp
+
+from builders import a_dimension
+from vigie.api import application
+from vigie.labels import Dimension, Origin, Prediction, Question, QuestionKind, Route
+
+LINE = "2026-11-21 ERROR payment 4711 not stored"
+
+
+def a_prediction(template: str = "ERROR payment <n> not stored", **labels: str | None) -> Prediction:
+    """Return a prediction."""
+    chosen = labels or {"severity": "error"}
+    return Prediction(
+        route=Route.AUTO,
+        labels=chosen,
+        confidence=dict.fromkeys(chosen, 0.9),
+        origin=dict.fromkeys(chosen, Origin.MODEL),
+        template=template,
+        model="3",
+    )
+
+
+def a_question(id: int = 12, **changes: Any) -> Question:  # noqa: A002 — the field's name
+    """Return a question."""
+    values: dict[str, Any] = {
+        "id": id,
+        "group_id": 5,
+        "kind": QuestionKind.STRATEGY,
+        "template": "ERROR payment <n> not stored",
+        "count": 42,
+        "samples": (LINE,),
+        "reason": {"why": "largest"},
+        **changes,
+    }
+    return Question(**values)
+
+
+@dataclass
+class FakeLabelling:
+    """Answers with `questions`, raises `failure`, records calls."""
+
+    questions: list[Question] = field(default_factory=list)
+    failure: Exception | None = None
+    calls: list[tuple[Any, ...]] = field(default_factory=list)
+
+    def ask(self, annotator: str, n: int = 1) -> list[Any]:
+        self._note("ask", annotator, n)
+        asked, self.questions = self.questions[:n], self.questions[n:]
+        return [SimpleNamespace(question=q, prediction=a_prediction(), text=q.samples[0]) for q in asked]
+
+    def submit(self, question_id: int, annotator: str, labels: Mapping[str, str], **_rest: object) -> None:
+        self._note("submit", question_id, annotator, dict(labels))
+
+    def annotate(self, text: str, labels: Mapping[str, str], annotator: str) -> int:
+        self._note("annotate", text, dict(labels), annotator)
+        return 7
+
+    def _note(self, *call: Any) -> None:
+        self.calls.append(call)
+        if self.failure:
+            raise self.failure
+
+
+@dataclass
+class FakeServices:
+    """What the doors need, with a list of what they asked for."""
+
+    dimensions: tuple[Dimension, ...] = (a_dimension(), a_dimension("event_type", ("Heartbeat", "Security")))
+    labelling: FakeLabelling = field(default_factory=FakeLabelling)
+    prediction: Prediction = field(default_factory=a_prediction)
+    failure: Exception | None = None
+    parts: dict[str, str | None] = field(default_factory=lambda: {"database": None})
+    pushed: list[bytes] = field(default_factory=list)
+    allowed_hosts: tuple[str, ...] = ()
+    max_message_bytes: int = 1000
+
+    @property
+    def settings(self) -> Any:
+        return SimpleNamespace(
+            web=SimpleNamespace(allowed_hosts=self.allowed_hosts),
+            stream=SimpleNamespace(max_message_bytes=self.max_message_bytes),
+        )
+
+    def predict(self, texts: Sequence[str]) -> list[Prediction]:
+        self._fail()
+        return [self.prediction for _ in texts]
+
+    def push(self, messages: list[bytes]) -> int:
+        self._fail()
+        self.pushed.extend(messages)
+        return len(messages)
+
+    def ready(self) -> dict[str, str | None]:
+        return self.parts
+
+    def metrics(self) -> bytes:
+        self._fail()
+        return b"vigie_groups 3.0\n"
+
+    def _fail(self) -> None:
+        if self.failure:
+            raise self.failure
+
+
+class Client:
+    """Calls an ASGI application in this process; a fault in it is raised, never turned into a 500.
+
+    Starlette's own test client wants another HTTP package than the one Vigie uses.
+    """
+
+    def __init__(self, app: ASGIApp, **headers: str) -> None:
+        self._app = app
+        self._headers = headers
+
+    def get(self, path: str, **options: Any) -> httpx.Response:
+        return self.request("GET", path, **options)
+
+    def post(self, path: str, **options: Any) -> httpx.Response:
+        return self.request("POST", path, **options)
+
+    def request(self, method: str, path: str, **options: Any) -> httpx.Response:
+        return asyncio.run(self._request(method, path, **options))
+
+    async def _request(self, method: str, path: str, **options: Any) -> httpx.Response:
+        transport = httpx.ASGITransport(self._app)
+        async with httpx.AsyncClient(
+            transport=transport, base_url="http://localhost:8080", headers=self._headers
+        ) as client:
+            return await client.request(method, path, **options)
+
+
+def a_client(services: FakeServices | None = None) -> Client:
+    """Return a client of the REST interface."""
+    return Client(application(services or FakeServices()))  # type: ignore[arg-type]

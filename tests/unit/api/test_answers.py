@@ -1,0 +1,170 @@
+from typing import Any
+
+import pytest
+
+from api_fakes import LINE, FakeLabelling, FakeServices, a_client, a_question
+from vigie.errors import QuestionError
+
+FORM = {"Content-Type": "application/x-www-form-urlencoded"}
+
+
+def test_get_message_when_there_is_a_question_then_answers_with_it_its_prediction_and_what_can_be_said() -> None:
+    services = FakeServices(labelling=FakeLabelling([a_question()]))
+
+    response = a_client(services).get("/get_message?annotator=marie")
+
+    answer = response.json()
+    assert services.labelling.calls == [("ask", "marie", 1)]
+    assert response.headers["cache-control"] == "no-store"
+    assert {
+        key: answer[key] for key in ("question_id", "message", "template", "count", "kind", "reason", "samples")
+    } == {
+        "question_id": 12,
+        "message": LINE,
+        "template": "ERROR payment <n> not stored",
+        "count": 42,
+        "kind": "strategy",
+        "reason": {"why": "largest"},
+        "samples": [LINE],
+    }
+    assert answer["prediction"]["labels"] == {"severity": "error"}
+    assert answer["dimensions"][1] == {
+        "name": "event_type",
+        "question": "event_type",
+        "labels": [
+            {"name": "Heartbeat", "guideline": "When it is Heartbeat."},
+            {"name": "Security", "guideline": "When it is Security."},
+        ],
+    }
+
+
+def test_get_message_when_there_is_nothing_to_ask_then_answers_204_without_body() -> None:
+    response = a_client().get("/get_message")
+
+    assert (response.status_code, response.content) == (204, b"")
+
+
+@pytest.mark.parametrize("annotator", ["", "%20", "%00", "a" * 101, "a%0Ab"])
+def test_get_message_when_the_annotator_is_no_name_then_refused(annotator: str) -> None:
+    services = FakeServices()
+
+    assert a_client(services).get(f"/get_message?annotator={annotator}").status_code == 422
+    assert services.labelling.calls == []
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"json": {"question_id": 12, "severity": "error", "event_type": "Security", "annotator": "marie"}},
+        {"json": {"question_id": 12, "labels": {"severity": "error", "event_type": "Security"}, "annotator": "marie"}},
+        {"json": {"question_id": 12, "labels": {"severity": "error"}, "event_type": "Security", "annotator": "marie"}},
+        {"data": {"question_id": "12", "severity": "error", "event_type": "Security", "annotator": "marie"}},
+        {"content": b"question_id=12&message=&severity=error&event_type=Security&annotator=marie", "headers": FORM},
+    ],
+)
+def test_send_when_a_question_is_answered_in_any_form_then_the_same_is_submitted(options: dict[str, Any]) -> None:
+    services = FakeServices()
+
+    response = a_client(services).post("/send", **options)
+
+    labels = {"severity": "error", "event_type": "Security"}
+    assert response.json() == {"status": "stored", "question_id": 12, "labels": labels}
+    assert services.labelling.calls == [("submit", 12, "marie", labels)]
+
+
+def test_send_when_the_form_has_parts_then_it_is_read_like_the_other() -> None:
+    services = FakeServices()
+    parts = {"message": (None, "Zahlung über 5 € fehlgeschlagen"), "severity": (None, "error")}
+
+    response = a_client(services).post("/send", files=parts)
+
+    assert response.status_code == 200
+    assert services.labelling.calls == [("annotate", "Zahlung über 5 € fehlgeschlagen", {"severity": "error"}, "api")]
+
+
+def test_send_when_no_question_is_named_then_the_message_is_annotated() -> None:
+    services = FakeServices()
+
+    response = a_client(services).post("/send", json={"message": LINE, "severity": "error"})
+
+    assert response.json() == {"status": "stored", "question_id": None, "labels": {"severity": "error"}}
+    assert services.labelling.calls == [("annotate", LINE, {"severity": "error"}, "api")]
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        ({"severity": "error"}, "question_id and message are both missing"),
+        ({"message": LINE}, "no label was given; expected at least one of"),
+        ({"message": LINE, "severity": "eror"}, "severity 'eror' is unknown; expected one of info, warning, error"),
+        ({"message": LINE, "severity": 3}, "labels.severity is 3; expected a valid string"),
+        ({"message": LINE, "severity": None}, "labels.severity is null; expected a valid string"),
+        ({"message": LINE, "labels": "error"}, "labels is 'error'; expected an object"),
+        ({"message": LINE, "mood": "bad"}, "'mood' is no field and no dimension; expected some of question_id"),
+        ({"message": LINE, "severity": "info", "labels": {"severity": "error"}}, "severity is given twice"),
+        ({"message": 5, "severity": "info"}, "message is 5; expected a valid string"),
+        ({"question_id": 0, "severity": "info"}, "question_id is 0; expected greater than or equal to 1"),
+        ({"question_id": 2**63, "severity": "info"}, "question_id is 9223372036854775808; expected less than"),
+        ({"question_id": 1.5, "severity": "info"}, "question_id is 1.5; expected a valid integer"),
+        ({"question_id": "x", "severity": "info"}, "question_id is 'x'; expected a valid integer"),
+        ({"question_id": True, "severity": "info"}, "question_id is True; expected a valid integer"),
+        (["a"], "the body is a JSON list; expected an object"),
+    ],
+)
+def test_send_when_something_is_wrong_then_says_what_and_stores_nothing(body: Any, reason: str) -> None:
+    services = FakeServices()
+
+    response = a_client(services).post("/send", json=body)
+
+    assert response.status_code == 422
+    assert response.json()["detail"].startswith(reason)
+    assert services.labelling.calls == []
+
+
+@pytest.mark.parametrize(
+    ("content", "status", "reason"),
+    [
+        (b"severity=info&severity=error&message=a", 422, "'severity' is given twice; expected it once"),
+        (b"message=%FF&severity=info", 400, "the form is not URL-encoded UTF-8"),
+        (b"message=\xff&severity=info", 400, "the form is not URL-encoded UTF-8"),
+        (b"&".join(b"a%d=1" % n for n in range(101)), 400, "the form cannot be read: Max number of fields exceeded"),
+        (b"question_id=" + b"9" * 5000 + b"&severity=info", 422, "question_id is 9999"),
+        ("question_id=²&severity=info".encode(), 422, "question_id is '²'; expected a valid integer"),
+        (b"", 422, "no label was given"),
+    ],
+)
+def test_send_when_the_form_is_broken_then_says_why(content: bytes, status: int, reason: str) -> None:
+    services = FakeServices()
+
+    response = a_client(services).post("/send", content=content, headers=FORM)
+
+    assert (response.status_code, response.json()["detail"][: len(reason)]) == (status, reason)
+    assert services.labelling.calls == []
+
+
+@pytest.mark.parametrize(
+    "kind", ["multipart/form-data", "multipart/form-data; boundary=x", "multipart/form-data; boundary=x; charset=no"]
+)
+def test_send_when_the_parts_are_broken_then_refused(kind: str) -> None:
+    for content in (b"nonsense", b"--x\r\nContent-Disposition: form-data; name=a\r\n\r\n", b"--x\r\n\xff\r\n\r\n"):
+        assert a_client().post("/send", content=content, headers={"Content-Type": kind}).status_code in {400, 422}
+
+
+def test_send_when_a_file_is_uploaded_then_refused() -> None:
+    assert a_client().post("/send", files={"message": ("a.txt", b"hello")}).status_code in {400, 422}
+
+
+@pytest.mark.parametrize("kind", ["text/plain", "", "application/octet-stream"])
+def test_send_when_the_content_type_is_another_then_names_those_expected(kind: str) -> None:
+    response = a_client().post("/send", content=b"x", headers={"Content-Type": kind})
+
+    assert response.status_code == 415
+    assert "expected application/json" in response.json()["detail"]
+
+
+def test_send_when_the_question_is_gone_then_409_with_the_reason() -> None:
+    services = FakeServices(labelling=FakeLabelling(failure=QuestionError("question 12 was answered by marie")))
+
+    response = a_client(services).post("/send", json={"question_id": 12, "severity": "info"})
+
+    assert (response.status_code, response.json()["detail"]) == (409, "question 12 was answered by marie")
