@@ -1,0 +1,272 @@
+"""`vigie import`: messages and existing labels from a file."""
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from vigie.cli import logs
+from vigie.cli.options import HERE, DebugOption, JsonOption, ProjectOption
+from vigie.cli.progress import progress
+from vigie.errors import LabelError, SettingsError
+from vigie.labels import Annotation, Dimension, Purpose
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from vigie.app import Project
+
+BATCH = 50_000
+ANNOTATIONS = 5_000
+
+FileArgument = Annotated[
+    Path, typer.Argument(metavar="FILE", help="CSV, JSONL or Parquet; the first two also as .gz.", show_default=False)
+]
+TextOption = Annotated[str, typer.Option("--text", metavar="COLUMN", help="The column that holds the messages.")]
+LabelOption = Annotated[
+    list[str] | None,
+    typer.Option("--label", metavar="DIMENSION=COLUMN", help="A column that holds labels; may be given several times."),
+]
+AnnotatorOption = Annotated[str, typer.Option("--annotator", metavar="NAME", help="Whose answers these are.")]
+SkipOption = Annotated[
+    bool,
+    typer.Option("--skip-unknown", help="Leave out labels the project does not have, instead of refusing the file."),
+]
+
+
+def import_file(
+    file: FileArgument,
+    text: TextOption,
+    label: LabelOption = None,
+    annotator: AnnotatorOption = "import",
+    skip_unknown: SkipOption = False,
+    project: ProjectOption = HERE,
+    as_json: JsonOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Bring in messages and, where there are any, the labels people gave them elsewhere.
+
+    The file is read twice: it is checked first, and nothing is written when something is wrong. Messages of one
+    template get one answer in each dimension, the most frequent one.
+
+    Example: `vigie import tweets.csv --text text --label sentiment=airline_sentiment`
+    """
+    logs.set_up(debug=debug)
+    from vigie.app import Project  # noqa: PLC0415 — takes a second, and `vigie --help` should not
+
+    opened = Project.open(project)
+    try:
+        columns = label_columns(label or (), opened.dimensions)
+        tally = check(file, text, columns, opened, skip_unknown=skip_unknown)
+        written = bring_in(file, text, tally, opened, annotator=annotator)
+    finally:
+        opened.close()
+    _say(tally, written, as_json=as_json)
+
+
+@dataclass
+class Tally:
+    """What a file holds.
+
+    Parameters
+    ----------
+    n_rows, n_blank
+        Rows in all, and those without a text.
+    votes
+        By template and dimension, how often each label was given.
+    unknown
+        By dimension, how often each label that the project does not have.
+    """
+
+    n_rows: int = 0
+    n_blank: int = 0
+    votes: dict[tuple[str, str], Counter[str]] = field(default_factory=dict)
+    unknown: dict[str, Counter[str]] = field(default_factory=dict)
+
+    def answers(self) -> dict[str, dict[str, str]]:
+        """Return the most frequent label by template and dimension; of equally frequent ones the first."""
+        chosen: dict[str, dict[str, str]] = {}
+        for (template, dimension), counts in self.votes.items():
+            chosen.setdefault(template, {})[dimension] = counts.most_common(1)[0][0]
+        return chosen
+
+    @property
+    def n_divided(self) -> int:
+        """How many templates were given different labels in a dimension."""
+        return sum(len(counts) > 1 for counts in self.votes.values())
+
+
+def label_columns(given: Sequence[str], dimensions: Sequence[Dimension]) -> dict[str, str]:
+    """Return columns by dimension from ``DIMENSION=COLUMN``.
+
+    Raises
+    ------
+    SettingsError
+        One is not written like that, or names no dimension, or names one twice.
+    """
+    known = [dimension.name for dimension in dimensions]
+    columns: dict[str, str] = {}
+    for pair in given:
+        dimension, equals, column = pair.partition("=")
+        if not equals or not column or dimension not in known:
+            raise SettingsError(
+                f"--label is {pair!r}; expected DIMENSION=COLUMN with a dimension of {', '.join(known)}"
+            )
+        if dimension in columns:
+            raise SettingsError(f"--label names {dimension} twice; expected each dimension once")
+        columns[dimension] = column
+    return columns
+
+
+def check(file: Path, text: str, columns: Mapping[str, str], project: "Project", *, skip_unknown: bool) -> Tally:
+    """Read a file and count what it holds.
+
+    Raises
+    ------
+    SettingsError
+        The file cannot be read, or has no such column.
+    LabelError
+        Labels are unknown; all of them are named, with how often they occur.
+    """
+    known = {dimension.name: set(dimension.label_names) for dimension in project.dimensions}
+    tally = Tally()
+    with progress("rows checked") as advance:
+        for rows in batches(file, [text, *columns.values()]):
+            _count(rows, text, columns, known, project, tally)
+            advance(rows.height)
+    if tally.unknown and not skip_unknown:
+        raise LabelError(_unknown(tally.unknown, known))
+    return tally
+
+
+def bring_in(file: Path, text: str, tally: Tally, project: "Project", *, annotator: str) -> int:
+    """Put the messages into their groups, then the answers; return the number of answers."""
+    answers = tally.answers()
+    group_ids: dict[str, int] = {}
+    with progress("rows imported", tally.n_rows) as advance:
+        for rows in batches(file, [text]):
+            added = project.store.pool.add(_with_templates(rows, text, project))
+            group_ids.update(row for row in added.select("template", "group_id").iter_rows() if row[0] in answers)
+            advance(rows.height)
+    annotations = list(_annotations(answers, group_ids, annotator))
+    with progress("answers", len(annotations)) as advance:
+        for start in range(0, len(annotations), ANNOTATIONS):
+            part = annotations[start : start + ANNOTATIONS]
+            project.store.annotations.add(part)
+            advance(len(part))
+    return len(annotations)
+
+
+def batches(file: Path, columns: Sequence[str]) -> Iterator["pl.DataFrame"]:
+    """Return some columns of a file in batches, as texts.
+
+    Raises
+    ------
+    SettingsError
+        The file cannot be read, or has no such column.
+    """
+    import polars as pl  # noqa: PLC0415 — takes a while to import
+    from polars.exceptions import PolarsError  # noqa: PLC0415
+
+    try:
+        frame = _scan(file)
+        there = frame.collect_schema().names()
+        for column in columns:
+            if column not in there:
+                raise SettingsError(f"{file} has no column {column!r}; it has: {', '.join(there)}")
+        chosen = frame.select(pl.col(list(dict.fromkeys(columns))).cast(pl.String))
+        yield from chosen.collect_batches(chunk_size=BATCH, maintain_order=True)
+    except (OSError, PolarsError) as error:
+        raise SettingsError(f"{file} cannot be read: {error}") from error
+
+
+def _scan(file: Path) -> "pl.LazyFrame":
+    import polars as pl  # noqa: PLC0415 — takes a while to import
+
+    if not file.is_file():
+        raise SettingsError(f"there is no file {file}")
+    kind = [suffix for suffix in file.suffixes if suffix != ".gz"][-1:]
+    if kind == [".csv"]:
+        return pl.scan_csv(file, infer_schema=False)
+    if kind in ([".jsonl"], [".ndjson"]):
+        return pl.scan_ndjson(file, infer_schema_length=None)
+    if kind == [".parquet"]:
+        return pl.scan_parquet(file)
+    raise SettingsError(f"{file.name} is of no known kind; expected .csv, .jsonl, .ndjson (also .gz) or .parquet")
+
+
+def _with_templates(rows: "pl.DataFrame", text: str, project: "Project") -> "pl.DataFrame":
+    import polars as pl  # noqa: PLC0415 — takes a while to import
+
+    texts = rows.select(pl.col(text).alias("text")).filter(pl.col("text").str.strip_chars() != "")
+    return texts.with_columns(project.text.normalise(texts["text"]).alias("template"))
+
+
+def _count(
+    rows: "pl.DataFrame",
+    text: str,
+    columns: Mapping[str, str],
+    known: Mapping[str, set[str]],
+    project: "Project",
+    tally: Tally,
+) -> None:
+    import polars as pl  # noqa: PLC0415 — takes a while to import
+
+    full = rows.filter(pl.col(text).str.strip_chars().fill_null("") != "")
+    tally.n_rows += rows.height
+    tally.n_blank += rows.height - full.height
+    full = full.with_columns(project.text.normalise(full[text]).alias("vigie:template"))
+    for dimension, column in columns.items():
+        votes = full.filter(pl.col(column).is_not_null()).group_by("vigie:template", column, maintain_order=True).len()
+        for template, label, n in votes.iter_rows():
+            if label in known[dimension]:
+                tally.votes.setdefault((template, dimension), Counter())[label] += n
+            else:
+                tally.unknown.setdefault(dimension, Counter())[label] += n
+
+
+def _annotations(
+    answers: Mapping[str, Mapping[str, str]], group_ids: Mapping[str, int], annotator: str
+) -> Iterator[Annotation]:
+    now = datetime.now(UTC)
+    for template, labels in answers.items():
+        for dimension, label in labels.items():
+            yield Annotation(
+                group_id=group_ids[template],
+                dimension=dimension,
+                label=label,
+                annotator=annotator,
+                purpose=Purpose.TRAIN,
+                created_at=now,
+            )
+
+
+def _unknown(unknown: Mapping[str, Counter[str]], known: Mapping[str, set[str]]) -> str:
+    lines = ["the file has labels that the project does not know, and nothing was written:"]
+    for dimension, counts in unknown.items():
+        listed = ", ".join(f"{label!r} ({n:,} times)" for label, n in counts.most_common())
+        lines.append(f"  {dimension}: {listed}; known are {', '.join(sorted(known[dimension]))}")
+    lines.append("Add them to vigie.toml, or leave those answers out with --skip-unknown.")
+    return "\n".join(lines)
+
+
+def _say(tally: Tally, written: int, *, as_json: bool) -> None:
+    n_unknown = sum(counts.total() for counts in tally.unknown.values())
+    n_messages = tally.n_rows - tally.n_blank
+    if as_json:
+        figures = {"messages": n_messages, "answers": written, "blank": tally.n_blank, "divided": tally.n_divided}
+        print(json.dumps({**figures, "unknown": n_unknown}))
+        return
+    print(f"{n_messages:,} messages brought in, with {written:,} answers.")
+    for n, what in (
+        (tally.n_blank, "rows had no text"),
+        (n_unknown, "labels were unknown and left out"),
+        (tally.n_divided, "groups had been given different labels; the most frequent one counts"),
+    ):
+        if n:
+            print(f"{n:,} {what}.")

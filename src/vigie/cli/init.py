@@ -1,0 +1,94 @@
+"""`vigie init`: a new project directory."""
+
+import sys
+from collections.abc import Mapping
+from enum import StrEnum
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from vigie.cli.options import HERE
+from vigie.errors import SettingsError
+
+SETTINGS = "vigie.toml"
+RULES = "rules.toml"
+
+
+class Template(StrEnum):
+    """What a project can start from."""
+
+    LOGS = "logs"
+    SOCIAL = "social"
+
+
+def init(
+    folder: Annotated[
+        Path | None, typer.Argument(metavar="DIR", help="Where to make it.", show_default="this directory")
+    ] = None,
+    template: Annotated[
+        Template | None,
+        typer.Option("--template", help="Start from the labels for log lines, or those for social text."),
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Write over the files that are there.")] = False,
+    project: Annotated[
+        Path | None,
+        typer.Option("--project", metavar="DIR", envvar="VIGIE_PROJECT", help="The same as DIR.", show_default=False),
+    ] = None,
+) -> None:
+    """Make a project: a commented vigie.toml and rules.toml.
+
+    Without --template it asks, in a terminal, what you want to know of your messages.
+
+    Example: `vigie init my-logs --template logs`
+    """
+    where = folder or project or HERE
+    _refuse_to_overwrite(where, force=force)
+    texts = template_texts(template) if template else _ask(where)
+    write(where, texts)
+    typer.echo(f"Made {where / SETTINGS} and {where / RULES}. Look at [sources] and [sinks] in the first; then:\n")
+    option = "" if where == HERE else f" --project {where}"
+    typer.echo(f"  vigie up{option}")
+
+
+def template_texts(template: Template) -> dict[str, str]:
+    """Return the files of a template by name."""
+    folder = files("vigie").joinpath("templates", template)
+    return {name: folder.joinpath(name).read_text(encoding="utf-8") for name in (SETTINGS, RULES)}
+
+
+def write(folder: Path, texts: Mapping[str, str]) -> None:
+    """Write the files of a project.
+
+    Raises
+    ------
+    SettingsError
+        They cannot be written there.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, text in texts.items():
+            (folder / name).write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise SettingsError(f"{folder} cannot be made a project: {error.strerror} ({error.filename})") from error
+
+
+def _refuse_to_overwrite(folder: Path, *, force: bool) -> None:
+    there = [name for name in (SETTINGS, RULES) if (folder / name).exists()]
+    if there and not force:
+        raise SettingsError(f"{folder / there[0]} is there already; choose another directory, or --force to replace it")
+
+
+def _ask(folder: Path) -> dict[str, str]:
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        known = " or ".join(f"--template {template}" for template in Template)
+        raise SettingsError(f"no template is given and there is no terminal to ask in; say {known}")
+    from vigie.cli import interview  # noqa: PLC0415 — tomlkit is needed only here
+
+    goal = interview.ask_goal()
+    kind = Template(interview.ask_kind())
+    dimensions = interview.ask_dimensions()
+    name = folder.resolve().name or kind.value
+    settings = interview.settings_text(template_texts(kind)[SETTINGS], name=name, goal=goal, dimensions=dimensions)
+    return {SETTINGS: settings, RULES: interview.rules_text(dimensions[0])}

@@ -1,0 +1,5 @@
+"""`vigie predict`: labels for a file, as JSONL."""
+
+
+def predict() -> None:
+    """Predict."""

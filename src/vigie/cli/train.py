@@ -1,0 +1,5 @@
+"""`vigie train`: one training, now."""
+
+
+def train() -> None:
+    """Train."""
