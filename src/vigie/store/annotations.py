@@ -9,7 +9,8 @@ from sqlalchemy import Connection, Select, Subquery, delete, func, insert, selec
 
 from vigie.errors import QuestionError
 from vigie.labels import Annotation
-from vigie.store.engine import Database, Lock, chunks, frame, storable
+from vigie.store.bulk import chunks, frame, storable
+from vigie.store.engine import Database, Lock
 from vigie.store.tables import GroupState, QuestionState, annotations, groups, questions
 
 

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 import polars as pl
 from sqlalchemy import select
 
-from vigie.store.engine import Database, Lock, add_counts, among, frame
+from vigie.store.bulk import add_counts, among, frame
+from vigie.store.engine import Database, Lock
 from vigie.store.tables import audit_draws, groups
 
 

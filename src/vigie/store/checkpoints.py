@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 from sqlalchemy import delete, insert, select
 
 from vigie.messages import Position
-from vigie.store.engine import Database, storable
+from vigie.store.bulk import storable
+from vigie.store.engine import Database
 from vigie.store.tables import output_files, positions
 
 

@@ -5,47 +5,20 @@ is right on both. Readers never wait.
 """
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import UTC, datetime
 from enum import IntEnum
 from typing import Any
 
-import orjson
-import polars as pl
-from sqlalchemy import (
-    ARRAY,
-    URL,
-    BigInteger,
-    ClauseElement,
-    ColumnElement,
-    Connection,
-    Engine,
-    Integer,
-    LargeBinary,
-    Select,
-    Table,
-    any_,
-    event,
-    exc,
-    func,
-    literal,
-    select,
-)
-from sqlalchemy.dialects.postgresql import Insert as PostgresInsert
-from sqlalchemy.dialects.postgresql import insert as postgres_insert
-from sqlalchemy.dialects.sqlite import Insert as SqliteInsert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
-from sqlalchemy.types import Float, TypeEngine
+from sqlalchemy import URL, Connection, Engine, event, exc, func, select
 
 from vigie.errors import UnavailableError
-from vigie.store.tables import UtcTime
 
 BUSY_SECONDS = 30.0
 """How long a writer waits for other processes before it gives up."""
 
 _RESERVED = 0x5669_6769_6500  # "Vigie" in the first bytes: advisory locks are shared by a whole PostgreSQL database
-_FETCH = 50_000
 
 
 class Lock(IntEnum):
@@ -175,82 +148,3 @@ def reason(error: exc.DBAPIError | exc.TimeoutError) -> str:
     """Return the first line of what the database said, without the statement, its values or a password."""
     original = getattr(error, "orig", None)
     return (str(original or error).strip().splitlines() or ["no reason given"])[0]
-
-
-def frame(connection: Connection, query: Select[Any]) -> pl.DataFrame:
-    """Return the rows of a query as columns, named and typed as selected.
-
-    Rows are taken from the driver as they are (a million in about 1.5 s); times become aware UTC columns.
-    """
-    columns = query.selected_columns
-    schema = {column.name: _polars_type(column.type) for column in columns}
-    times = [column.name for column in columns if isinstance(column.type, UtcTime)]
-    cursor = connection.execution_options(stream_results=False).execute(query).cursor
-    parts = [pl.DataFrame(schema=schema)]
-    while cursor is not None and (rows := cursor.fetchmany(_FETCH)):
-        parts.append(pl.DataFrame(rows, schema=schema, orient="row"))
-    return pl.concat(parts).with_columns(pl.col(times).cast(pl.Datetime("us", "UTC")))
-
-
-def insert(connection: Connection, table: Table) -> SqliteInsert | PostgresInsert:
-    """Return an INSERT that knows ON CONFLICT, which both databases spell alike."""
-    return sqlite_insert(table) if connection.dialect.name == "sqlite" else postgres_insert(table)
-
-
-def replace_rows(connection: Connection, table: Table, rows: pl.DataFrame) -> None:
-    """Insert rows; where one with the same primary key stands, it is overwritten."""
-    statement = insert(connection, table)
-    values = {name: statement.excluded[name] for name in rows.columns if name not in table.primary_key.columns}
-    keys = list(table.primary_key.columns)
-    write_rows(connection, statement.on_conflict_do_update(index_elements=keys, set_=values), rows)
-
-
-def add_counts(connection: Connection, table: Table, rows: pl.DataFrame, column: str = "count") -> None:
-    """Insert rows; where one with the same primary key stands, the counts are added up."""
-    statement = insert(connection, table)
-    total = {column: table.c[column] + statement.excluded[column]}
-    keys = list(table.primary_key.columns)
-    write_rows(connection, statement.on_conflict_do_update(index_elements=keys, set_=total), rows)
-
-
-def write_rows(connection: Connection, statement: ClauseElement, rows: pl.DataFrame) -> None:
-    """Run a statement once for each row, whose columns are its parameters; times are given in microseconds.
-
-    SQLAlchemy would look at every value of every row, which takes longer than writing them (800 updates: 7 ms to 2 ms).
-    """
-    if rows.is_empty():
-        return
-    compiled: Any = statement.compile(dialect=connection.dialect, column_keys=rows.columns)
-    values = rows.select(compiled.positiontup).rows() if compiled.positional else rows.to_dicts()
-    connection.exec_driver_sql(str(compiled), values)
-
-
-def among(connection: Connection, column: ColumnElement[int], values: Sequence[int]) -> ColumnElement[bool]:
-    """Select rows whose number is one of any number of values, which travel as one parameter."""
-    if connection.dialect.name == "sqlite":
-        return column.in_(select(func.json_each(orjson.dumps(list(values)).decode()).table_valued("value").c.value))
-    return column == any_(literal(list(values), ARRAY(BigInteger)))
-
-
-def chunks(values: Sequence[Any], size: int = 10_000) -> Iterator[Sequence[Any]]:
-    """Cut a sequence into pieces that fit into one statement."""
-    for start in range(0, len(values), size):
-        yield values[start : start + size]
-
-
-def storable(text: str) -> str:
-    """Return a text that every database takes: PostgreSQL has no NUL, and neither has half a surrogate pair."""
-    return text.replace("\x00", "\N{SYMBOL FOR NULL}").encode("utf-8", "replace").decode("utf-8")
-
-
-def storable_columns(*names: str) -> pl.Expr:
-    """Return columns of text that every database takes; see `storable` (Polars has no half surrogate pairs)."""
-    return pl.col(*names).str.replace_all("\x00", storable("\x00"), literal=True)
-
-
-def _polars_type(kind: TypeEngine[Any]) -> pl.DataType:
-    if isinstance(kind, (UtcTime, BigInteger, Integer)):
-        return pl.Int64()
-    if isinstance(kind, LargeBinary):
-        return pl.Binary()
-    return pl.Float64() if isinstance(kind, Float) else pl.String()

@@ -7,9 +7,19 @@ from collections.abc import Sequence
 
 import numpy as np
 import polars as pl
-from sqlalchemy import Connection, bindparam, insert, select, update
+from sqlalchemy import Connection, select, update
 
-from vigie.store.engine import among, chunks, frame, replace_rows, storable, storable_columns, write_rows
+from vigie.store.bulk import (
+    among,
+    chunks,
+    frame,
+    insert,
+    insert_rows,
+    replace_rows,
+    storable,
+    storable_columns,
+    update_rows,
+)
 from vigie.store.tables import GroupState, groups, pool_state, samples
 
 CACHE = 200_000
@@ -27,12 +37,6 @@ ROWS = pl.Schema(
     }
 )
 """What is counted: one row per message, nothing null but the offset; times in microseconds."""
-
-_UPDATE = (
-    update(groups)
-    .where(groups.c.id == bindparam("group_id"))
-    .values(count=bindparam("new_count"), first_seen=bindparam("first"), last_seen=bindparam("last"))
-)
 
 
 def digest(template: str) -> bytes:
@@ -157,14 +161,14 @@ def _known(connection: Connection, found: pl.DataFrame) -> pl.DataFrame:
 def _insert(connection: Connection, found: pl.DataFrame) -> None:
     columns = {"id": "group_id", "count": "n", "first_seen": "oldest", "last_seen": "newest"}
     rows = found.select("digest", "template", **columns, state=pl.lit(GroupState.OPEN.value))
-    write_rows(connection, insert(groups), rows)
+    insert_rows(connection, insert(connection, groups), rows)
 
 
 def _update(connection: Connection, found: pl.DataFrame) -> None:
     rows = found.select(
-        "group_id",
-        new_count=pl.col("count") + pl.col("n"),
-        first=pl.min_horizontal("first_seen", "oldest"),
-        last=pl.max_horizontal("last_seen", "newest"),
+        id="group_id",
+        count=pl.col("count") + pl.col("n"),
+        first_seen=pl.min_horizontal("first_seen", "oldest"),
+        last_seen=pl.max_horizontal("last_seen", "newest"),
     )
-    write_rows(connection, _UPDATE, rows)
+    update_rows(connection, groups, rows, key="id")

@@ -6,7 +6,8 @@ import polars as pl
 from sqlalchemy import Connection, delete, func, insert, select
 
 from vigie.errors import UnavailableError
-from vigie.store.engine import Database, Lock, frame
+from vigie.store.bulk import frame
+from vigie.store.engine import Database, Lock
 from vigie.store.tables import inbox
 
 RETRY_SECONDS = 1.0

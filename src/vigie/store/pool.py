@@ -7,7 +7,8 @@ from typing import Any
 import polars as pl
 from sqlalchemy import ColumnElement, Connection, Row, Select, delete, exists, func, select, update
 
-from vigie.store.engine import Database, Lock, chunks, frame, storable_columns
+from vigie.store.bulk import chunks, frame, storable_columns
+from vigie.store.engine import Database, Lock
 from vigie.store.grouping import ROWS, Grouping, digest
 from vigie.store.tables import (
     GroupState,

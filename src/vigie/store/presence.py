@@ -8,7 +8,8 @@ from typing import Any
 
 from sqlalchemy import Connection, case, delete, select
 
-from vigie.store.engine import Database, insert, storable
+from vigie.store.bulk import insert, storable
+from vigie.store.engine import Database
 from vigie.store.tables import presence
 
 KEPT = timedelta(days=1)

@@ -10,8 +10,9 @@ from sqlalchemy import Connection, delete, func, insert, select, update
 from vigie.errors import LabelError
 from vigie.labels import Question, QuestionKind
 from vigie.store import closing, leasing
+from vigie.store.bulk import chunks, storable
 from vigie.store.closing import Answer, Undone
-from vigie.store.engine import Database, Lock, chunks, storable
+from vigie.store.engine import Database, Lock
 from vigie.store.leasing import LIVE, Lease
 from vigie.store.tables import GroupState, QuestionState, groups, questions
 

@@ -3,7 +3,8 @@
 import polars as pl
 from sqlalchemy import Connection, select
 
-from vigie.store.engine import Database, Lock, frame, replace_rows, storable, storable_columns
+from vigie.store.bulk import frame, replace_rows, storable, storable_columns
+from vigie.store.engine import Database, Lock
 from vigie.store.grouping import ROWS, Grouping
 from vigie.store.pool import Pool
 from vigie.store.tables import marks, microseconds

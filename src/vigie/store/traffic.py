@@ -9,7 +9,8 @@ import polars as pl
 from sqlalchemy import Connection, delete, func, select
 
 from vigie.messages import confidence_column, label_column
-from vigie.store.engine import Database, add_counts, frame, storable
+from vigie.store.bulk import add_counts, frame, storable
+from vigie.store.engine import Database
 from vigie.store.tables import microseconds, totals, traffic
 
 BUCKET_SECONDS = 10
