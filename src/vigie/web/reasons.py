@@ -42,12 +42,10 @@ def _unsure(name: str, reason: Mapping[str, object], confidence: Mapping[str, fl
         return words.gettext("The model hesitates between {first} and {second}.", first=first, second=second)
     if name == "entropy":
         return words.gettext("The model finds many answers likely for {dimension}.", dimension=dimension)
-    sure = confidence.get(dimension, 0.0)
-    return words.gettext(
-        "The model is least sure about {dimension}: {confidence}.",
-        dimension=dimension,
-        confidence=percent(sure, words.language),
-    )
+    if dimension not in confidence:
+        return words.gettext("The model is unsure about it.")
+    sure = percent(confidence[dimension], words.language)
+    return words.gettext("The model is least sure about {dimension}: {sure}.", dimension=dimension, sure=sure)
 
 
 def nothing_to_ask(status: Mapping[str, Any], words: Words) -> tuple[str, str]:

@@ -1,0 +1,78 @@
+from typing import Any
+
+import pytest
+
+from vigie.labels import Question, QuestionKind
+from vigie.web.reasons import nothing_to_ask, why
+from vigie.web.words import words_in
+
+EN, FR = words_in("en"), words_in("fr")
+CONFIDENCE = {"severity": 0.9, "event_type": 0.41}
+
+
+def a_question(reason: dict[str, object], kind: QuestionKind = QuestionKind.STRATEGY) -> Question:
+    return Question(1, 1, kind, "t", 3, ("t",), reason)
+
+
+def a_status(*, total: int = 0, groups: int = 0, leased: int = 0, roles: tuple[str, ...] = ()) -> dict[str, object]:
+    return {
+        "messages": {"total": total},
+        "groups": {"total": groups},
+        "questions": {"leased": leased},
+        "roles": [{"role": role} for role in roles],
+    }
+
+
+@pytest.mark.parametrize(
+    ("reason", "english", "french"),
+    [
+        ({"why": "largest"}, "most frequent", "plus fréquentes"),
+        ({"why": "random.v1"}, "at random", "au hasard"),
+        ({"why": "least_confidence"}, "least sure about event_type: 41%", "le moins sûr de event_type"),
+        ({"why": "least_confidence.v1", "dimension": "severity"}, "severity: 90%", "severity"),
+        ({"why": "entropy", "dimension": "severity"}, "many answers likely for severity", "plusieurs réponses"),
+        ({"why": "margin", "labels": ["error", "warning"]}, "between error and warning", "entre error et warning"),
+        ({"why": "margin", "dimension": "category"}, "The model is unsure", "Le modèle hésite"),
+    ],
+)
+def test_why_when_a_strategy_asked_then_the_sentence_says_so(
+    reason: dict[str, object], english: str, french: str
+) -> None:
+    question = a_question(reason)
+
+    assert english in why(question, CONFIDENCE, EN)
+    assert french in why(question, CONFIDENCE, FR)
+
+
+def test_why_when_it_is_an_audit_then_it_says_that_it_never_trains() -> None:
+    question = a_question({"why": "largest"}, QuestionKind.AUDIT)
+
+    assert "never trains" in why(question, CONFIDENCE, EN)
+    assert "Ne sert jamais à entraîner" in why(question, CONFIDENCE, FR)
+
+
+@pytest.mark.parametrize("reason", [{}, {"why": "a strategy of somebody else"}, {"why": None}])
+def test_why_when_the_reason_is_unknown_then_nothing_is_said(reason: dict[str, object]) -> None:
+    assert why(a_question(reason), CONFIDENCE, EN) == ""
+
+
+def test_why_when_nothing_is_predicted_then_it_is_plainly_unsure() -> None:
+    assert why(a_question({"why": "margin"}), {}, EN) == "The model is unsure about it."
+
+
+@pytest.mark.parametrize(
+    ("status", "heading", "advice"),
+    [
+        (a_status(), "No messages yet", "vigie stream"),
+        (a_status(roles=("stream",)), "Listening", "first one"),
+        (a_status(total=9, groups=3, leased=2), "Nothing left for you right now", "other people"),
+        (a_status(total=9, groups=3), "All caught up", "by itself"),
+    ],
+)
+def test_nothing_to_ask_when_there_is_no_question_then_it_says_why_and_what_to_do(
+    status: dict[str, Any], heading: str, advice: str
+) -> None:
+    found = nothing_to_ask(status, EN)
+
+    assert found[0] == heading
+    assert advice in found[1]
