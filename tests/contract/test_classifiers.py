@@ -1,0 +1,145 @@
+"""What every classifier promises, run over all that are installed by their plug-in names."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+
+from builders import a_dimension
+from vigie.errors import ModelError
+from vigie.plugins import load, names
+
+DIMENSIONS = (
+    a_dimension("severity", ("info", "warning", "error")),
+    a_dimension("category", ("network", "storage")),
+    a_dimension("empty", ("yes", "no")),
+)
+TEXTS = pl.Series(
+    ["disk failed", "disk ok", "socket slow", "port refused", "volume ok", "Émile 😀", "", "host slow"] * 2
+)
+LABELS = pl.DataFrame(
+    {
+        "severity": ["error", "info", "warning", "error", None, None, "info", "warning"] * 2,
+        "category": ["storage", "storage", "network", "network", "storage", None, None, "network"] * 2,
+        "empty": pl.Series([None] * 16, dtype=pl.String),
+    }
+)
+
+pytestmark = pytest.mark.parametrize("name", names("classifiers"))
+
+
+def fitted(name: str, seed: int = 0) -> Any:
+    return load("classifiers", name)(DIMENSIONS, seed=seed).fit(TEXTS, LABELS)
+
+
+def assert_same(one: dict[str, np.ndarray], other: dict[str, np.ndarray]) -> None:
+    assert list(one) == list(other)
+    for dimension, proba in one.items():
+        np.testing.assert_array_equal(proba, other[dimension])
+
+
+def test_name_when_loaded_as_plug_in_then_the_same(name: str) -> None:
+    assert load("classifiers", name).name == name
+
+
+def test_predict_proba_when_fitted_then_rows_are_probabilities_in_order(name: str) -> None:
+    proba = fitted(name).predict_proba(TEXTS)
+
+    assert {dimension: some.shape for dimension, some in proba.items()} == {
+        "severity": (16, 3),
+        "category": (16, 2),
+        "empty": (16, 2),
+    }
+    for some in proba.values():
+        assert some.dtype == np.float64
+        assert some.min() >= 0
+        np.testing.assert_allclose(some.sum(axis=1), 1)
+    np.testing.assert_allclose(proba["empty"], 0.5)
+    assert proba["severity"][:4].argmax(axis=1).tolist() == [2, 0, 1, 2]
+
+
+def test_predict_proba_when_there_are_no_texts_then_no_rows(name: str) -> None:
+    proba = fitted(name).predict_proba(pl.Series([], dtype=pl.String))
+
+    assert [some.shape for some in proba.values()] == [(0, 3), (0, 2), (0, 2)]
+
+
+def test_predict_proba_when_batch_or_one_by_one_then_equal_to_the_last_bit(name: str) -> None:
+    model = fitted(name)
+    texts = pl.Series([*TEXTS.to_list(), *(f"disk {i} failed on host" for i in range(100))])
+    single = [model.predict_proba(texts[row : row + 1]) for row in range(len(texts))]
+
+    assert_same(
+        model.predict_proba(texts),
+        {dimension: np.concatenate([one[dimension] for one in single]) for dimension in single[0]},
+    )
+
+
+def test_predict_proba_when_called_again_then_pure(name: str) -> None:
+    model = fitted(name)
+
+    assert_same(model.predict_proba(TEXTS), model.predict_proba(TEXTS))
+
+
+def test_fit_when_seed_is_the_same_then_the_same_model(name: str) -> None:
+    assert_same(fitted(name, seed=7).predict_proba(TEXTS), fitted(name, seed=7).predict_proba(TEXTS))
+
+
+def test_fit_when_done_then_input_is_as_before_and_earlier_learning_forgotten(name: str) -> None:
+    texts, labels = TEXTS.clone(), LABELS.clone()
+    model = load("classifiers", name)(DIMENSIONS, seed=0)
+    model.fit(pl.Series(["other"] * 3), pl.DataFrame({"severity": ["info", "error", "error"]}))
+    again = model.fit(texts, labels)
+
+    assert again is model
+    assert texts.equals(TEXTS)
+    assert labels.equals(LABELS)
+    assert_same(again.predict_proba(TEXTS), fitted(name).predict_proba(TEXTS))
+
+
+def test_fit_when_label_is_unknown_or_missing_everywhere_then_error(name: str) -> None:
+    model = load("classifiers", name)(DIMENSIONS, seed=0)
+
+    with pytest.raises(ModelError):
+        model.fit(pl.Series(["a"]), pl.DataFrame({"severity": ["fatal"]}))
+    with pytest.raises(ModelError):
+        model.fit(pl.Series(["a"]), LABELS.select("empty").head(1))
+
+
+def test_load_when_saved_then_predicts_the_same_without_pickle(name: str, tmp_path: Path) -> None:
+    model = fitted(name)
+    model.save(tmp_path)
+    again = type(model).load(tmp_path)
+
+    assert_same(again.predict_proba(TEXTS), model.predict_proba(TEXTS))
+    assert again.parameters == model.parameters
+    assert not [path for path in tmp_path.rglob("*") if path.suffix in {".pkl", ".pickle", ".joblib"}]
+
+
+@pytest.mark.parametrize("damage", ["empty", "deleted", "garbage"])
+def test_load_when_files_are_not_a_model_then_error(name: str, tmp_path: Path, damage: str) -> None:
+    fitted(name).save(tmp_path)
+    for path in [path for path in tmp_path.rglob("*") if path.is_file()]:
+        path.unlink() if damage == "deleted" else path.write_bytes(b"" if damage == "empty" else b"\x80\x04garbage")
+
+    with pytest.raises(ModelError):
+        load("classifiers", name).load(tmp_path)
+
+
+def test_explain_when_asked_then_one_weight_per_word_in_order(name: str) -> None:
+    text = "disk  failed Émile 😀"
+    words = fitted(name).explain(text, "severity", "error")
+
+    assert [word.word for word in words] == text.split()
+    assert all(text[word.start : word.end] == word.word for word in words)
+    weights = {word.word: word.weight for word in words}
+    assert weights["failed"] > weights["Émile"]
+
+
+def test_parameters_when_fitted_then_plain_values(name: str) -> None:
+    parameters = fitted(name).parameters
+
+    assert parameters
+    assert all(isinstance(value, int | float | str | bool) for value in parameters.values())
