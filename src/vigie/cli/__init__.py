@@ -11,17 +11,8 @@ from typing import Annotated
 import typer
 
 from vigie import __version__
-from vigie.cli.demo import demo
+from vigie.cli import demo, importing, init, learner, predict, status, stream, train, up, web
 from vigie.cli.exits import MEANINGS, code_of
-from vigie.cli.importing import import_file
-from vigie.cli.init import init
-from vigie.cli.learner import learner
-from vigie.cli.predict import predict
-from vigie.cli.status import status
-from vigie.cli.stream import stream
-from vigie.cli.train import train
-from vigie.cli.up import up
-from vigie.cli.web import web
 from vigie.errors import VigieError
 
 _EXITS = "  \n".join(f"{code}  {meaning}" for code, meaning in MEANINGS.items())
@@ -39,16 +30,16 @@ _TO_START = "Start"
 _ROLES = "Roles"
 _DATA = "Models and data"
 
-app.command(rich_help_panel=_TO_START)(demo)
-app.command(rich_help_panel=_TO_START)(init)
-app.command(rich_help_panel=_TO_START)(up)
-app.command(rich_help_panel=_TO_START)(status)
-app.command(rich_help_panel=_ROLES)(web)
-app.command(rich_help_panel=_ROLES)(stream)
-app.command(rich_help_panel=_ROLES)(learner)
-app.command("import", rich_help_panel=_DATA)(import_file)
-app.command(rich_help_panel=_DATA)(train)
-app.command(rich_help_panel=_DATA)(predict)
+app.command(rich_help_panel=_TO_START)(demo.demo)
+app.command(rich_help_panel=_TO_START)(init.init)
+app.command(rich_help_panel=_TO_START)(up.up)
+app.command(rich_help_panel=_TO_START)(status.status)
+app.command(rich_help_panel=_ROLES)(web.web)
+app.command(rich_help_panel=_ROLES)(stream.stream)
+app.command(rich_help_panel=_ROLES)(learner.learner)
+app.command("import", rich_help_panel=_DATA)(importing.import_file)
+app.command(rich_help_panel=_DATA)(train.train)
+app.command(rich_help_panel=_DATA)(predict.predict)
 
 
 def _show_version(wanted: bool) -> None:

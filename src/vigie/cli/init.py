@@ -81,7 +81,7 @@ def _refuse_to_overwrite(folder: Path, *, force: bool) -> None:
 
 
 def _ask(folder: Path) -> dict[str, str]:
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+    if not _is_terminal():
         known = " or ".join(f"--template {template}" for template in Template)
         raise SettingsError(f"no template is given and there is no terminal to ask in; say {known}")
     from vigie.cli import interview  # noqa: PLC0415 — tomlkit is needed only here
@@ -92,3 +92,7 @@ def _ask(folder: Path) -> dict[str, str]:
     name = folder.resolve().name or kind.value
     settings = interview.settings_text(template_texts(kind)[SETTINGS], name=name, goal=goal, dimensions=dimensions)
     return {SETTINGS: settings, RULES: interview.rules_text(dimensions[0])}
+
+
+def _is_terminal() -> bool:
+    return sys.stdin.isatty() and sys.stdout.isatty()

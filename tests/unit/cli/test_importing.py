@@ -1,0 +1,181 @@
+import gzip
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import polars as pl
+import pytest
+
+from builders import a_dimension
+from vigie.cli.importing import Tally, _say, batches, bring_in, check, label_columns
+from vigie.errors import LabelError, SettingsError
+from vigie.store import Store
+from vigie.text import normaliser
+
+ROWS = {
+    "text": ["disk 1 failed", "disk 2 failed", "disk 3 failed", "link up", None, " "],
+    "sev": ["error", "warning", "error", "info", "info", "info"],
+    "kind": ["disk", None, None, "net", "net", "net"],
+}
+DIMENSIONS = (a_dimension(), a_dimension("kind", ("disk", "net")))
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Iterator[Any]:
+    with Store.open(f"sqlite:///{tmp_path / 'vigie.db'}") as store:
+        yield SimpleNamespace(store=store, text=normaliser("logs"), dimensions=DIMENSIONS)
+
+
+def a_file(folder: Path, name: str = "rows.csv", rows: dict[str, list[Any]] | None = None) -> Path:
+    frame = pl.DataFrame(rows or ROWS)
+    path = folder / name
+    kind = name.removesuffix(".gz").rpartition(".")[2]
+    if kind == "parquet":
+        frame.write_parquet(path)
+        return path
+    text = frame.write_csv() if kind == "csv" else frame.write_ndjson()
+    path.write_bytes(gzip.compress(text.encode()) if name.endswith(".gz") else text.encode())
+    return path
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.csv.gz", "a.jsonl", "a.ndjson", "a.jsonl.gz", "a.parquet", "a.b.csv"])
+def test_batches_when_the_file_is_of_a_known_kind_then_the_columns_come_as_texts(name: str, tmp_path: Path) -> None:
+    (rows,) = batches(a_file(tmp_path, name), ["text", "sev"])
+
+    assert rows["sev"].to_list() == ROWS["sev"]
+    assert rows["text"].to_list()[:4] == ROWS["text"][:4]
+
+
+def test_batches_when_labels_are_numbers_then_they_come_as_texts(tmp_path: Path) -> None:
+    (rows,) = batches(a_file(tmp_path, "a.parquet", {"text": ["a"], "sev": [4]}), ["text", "sev"])
+
+    assert rows["sev"].to_list() == ["4"]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "reason"),
+    [
+        ("gone.csv", None, "there is no file"),
+        ("a.xlsx", b"", "is of no known kind; expected .csv"),
+        ("a.csv", b"other\n1\n", "has no column 'text'; it has: other"),
+        ("a.csv", b"", "cannot be read"),
+        ("a.parquet", b"nonsense", "cannot be read"),
+        ("a.jsonl", b"{", "cannot be read"),
+        ("a.csv", b"text\n\xff\xfe\n", "cannot be read"),
+    ],
+)
+def test_batches_when_the_file_cannot_be_used_then_says_why(
+    name: str, content: bytes | None, reason: str, tmp_path: Path
+) -> None:
+    if content is not None:
+        (tmp_path / name).write_bytes(content)
+
+    with pytest.raises(SettingsError, match=reason):
+        list(batches(tmp_path / name, ["text"]))
+
+
+def test_label_columns_when_pairs_are_given_then_columns_by_dimension() -> None:
+    assert label_columns(["severity=sev", "kind=a=b"], DIMENSIONS) == {"severity": "sev", "kind": "a=b"}
+
+
+@pytest.mark.parametrize("given", [["severity"], ["severity="], ["mood=x"], ["=x"], ["severity=a", "severity=b"]])
+def test_label_columns_when_one_is_wrong_then_refused(given: list[str]) -> None:
+    with pytest.raises(SettingsError, match="--label"):
+        label_columns(given, DIMENSIONS)
+
+
+def test_import_when_labels_are_known_then_messages_and_the_most_frequent_answers_are_there(
+    project: Any, tmp_path: Path
+) -> None:
+    file = a_file(tmp_path)
+
+    tally = check(file, "text", {"severity": "sev", "kind": "kind"}, project, skip_unknown=False)
+    written = bring_in(file, "text", tally, project, annotator="old tool")
+
+    effective = project.store.annotations.effective()
+    answers = {(row["template"], row["dimension"]): row["label"] for row in effective.to_dicts()}
+    (disk,) = project.text.normalise(pl.Series(["disk 1 failed"]))
+    (link,) = project.text.normalise(pl.Series(["link up"]))
+    assert answers == {
+        (disk, "severity"): "error",
+        (disk, "kind"): "disk",
+        (link, "severity"): "info",
+        (link, "kind"): "net",
+    }
+    assert written == 4
+    assert set(effective["annotator"]) == {"old tool"}
+    assert set(effective["purpose"]) == {"train"}
+    assert project.store.pool.find(disk).count == 3
+    assert (tally.n_rows, tally.n_blank, tally.n_divided) == (6, 2, 1)
+
+
+def test_import_when_there_are_no_labels_then_the_messages_alone_are_there(project: Any, tmp_path: Path) -> None:
+    file = a_file(tmp_path)
+
+    assert bring_in(file, "text", check(file, "text", {}, project, skip_unknown=False), project, annotator="a") == 0
+    assert project.store.pool.size() == 2
+
+
+def test_check_when_labels_are_unknown_then_all_are_listed_with_counts(project: Any, tmp_path: Path) -> None:
+    file = a_file(tmp_path, rows={"text": ["a", "b", "c", "d"], "sev": ["fatal", "fatal", "Info", "info"]})
+
+    with pytest.raises(LabelError) as refused:
+        check(file, "text", {"severity": "sev"}, project, skip_unknown=False)
+
+    assert "severity: 'fatal' (2 times), 'Info' (1 times); known are error, info, warning" in str(refused.value)
+    assert "nothing was written" in str(refused.value)
+    assert "--skip-unknown" in str(refused.value)
+    assert project.store.pool.size() == 0
+
+
+def test_check_when_unknown_labels_are_skipped_then_the_others_count(project: Any, tmp_path: Path) -> None:
+    file = a_file(tmp_path, rows={"text": ["a b", "c d"], "sev": ["fatal", "info"]})
+
+    tally = check(file, "text", {"severity": "sev"}, project, skip_unknown=True)
+
+    assert bring_in(file, "text", tally, project, annotator="a") == 1
+    assert project.store.pool.size() == 2
+
+
+def test_import_when_the_file_is_long_then_it_is_read_in_batches(
+    project: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import vigie.cli.importing as module
+
+    monkeypatch.setattr(module, "BATCH", 100)
+    monkeypatch.setattr(module, "ANNOTATIONS", 7)
+    words = [f"service {'abcdefghij'[i % 10]} says {'klmnopqrst'[i // 10 % 10]}" for i in range(1000)]
+    file = a_file(tmp_path, rows={"text": words, "sev": ["info"] * 1000})
+
+    tally = check(file, "text", {"severity": "sev"}, project, skip_unknown=False)
+
+    assert len(list(batches(file, ["text"]))) > 1
+    assert bring_in(file, "text", tally, project, annotator="a") == 100
+    assert project.store.pool.counts()["count"].sum() == 1000
+
+
+def test_answers_when_votes_are_equal_then_the_first_label_seen_counts() -> None:
+    from collections import Counter
+
+    tally = Tally(votes={("t", "severity"): Counter({"warning": 2, "error": 2, "info": 1})})
+
+    assert tally.answers() == {"t": {"severity": "warning"}}
+
+
+def test_say_when_for_people_then_names_what_was_left_out(capsys: pytest.CaptureFixture[str]) -> None:
+    from collections import Counter
+
+    tally = Tally(n_rows=1500, n_blank=2, unknown={"severity": Counter(fatal=3)})
+
+    _say(tally, 20, as_json=False)
+    _say(tally, 20, as_json=True)
+
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[:3] == [
+        "1,498 messages brought in, with 20 answers.",
+        "2 rows had no text.",
+        "3 labels were unknown and left out.",
+    ]
+    assert json.loads(lines[3]) == {"messages": 1498, "answers": 20, "blank": 2, "divided": 0, "unknown": 3}
