@@ -7,7 +7,6 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
 
-import orjson
 from sqlalchemy import URL, Connection, Engine, QueuePool, create_engine, exc, make_url
 
 from vigie.errors import MissingExtraError, SettingsError, UnavailableError
@@ -17,17 +16,10 @@ _EXPECTED = "expected sqlite:///FILE or postgresql://USER:PASSWORD@HOST/DATABASE
 _REFUSED: Final = ("28000", "28P01", "3D000", "42501")  # PostgreSQL: no such user, wrong password, database, permission
 
 
-def _json(value: object) -> str:
-    """Write JSON that both databases take: numbers that are not finite become null."""
-    return orjson.dumps(value, default=str, option=orjson.OPT_NON_STR_KEYS | orjson.OPT_SERIALIZE_NUMPY).decode()
-
-
 _OPTIONS: Final[Mapping[str, Any]] = {
     "pool_size": 8,
     "max_overflow": 56,
     "hide_parameters": True,  # they hold messages, and errors are logged
-    "json_serializer": _json,
-    "json_deserializer": orjson.loads,
 }
 
 

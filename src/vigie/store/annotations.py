@@ -119,6 +119,8 @@ def _check(connection: Connection, group_ids: Sequence[int]) -> None:
 
 def append(connection: Connection, answers: Sequence[Annotation]) -> list[int]:
     """Insert annotations inside a write transaction that holds `Lock.QUESTIONS`; return their ids in order."""
+    if not answers:
+        return []
     last = int(connection.execute(select(func.max(annotations.c.id))).scalar() or 0)
     ids = list(range(last + 1, last + 1 + len(answers)))
     connection.execute(insert(annotations), [_row(i, answer) for i, answer in zip(ids, answers, strict=True)])

@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
+import orjson
 from sqlalchemy import (
-    JSON,
     BigInteger,
     Column,
     Dialect,
@@ -64,6 +64,21 @@ class UtcTime(TypeDecorator[datetime]):
     def process_result_value(self, value: Any | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002 - signature
         """Return what Python sees."""
         return None if value is None else EPOCH + value * MICROSECOND
+
+
+class Json(TypeDecorator[object]):
+    """What JSON can say, kept as text: PostgreSQL's own type refuses some of it, and shows it in the error."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: object, dialect: Dialect) -> str:  # noqa: ARG002 - SQLAlchemy's signature
+        """Return what the database keeps; numbers that are not finite become null."""
+        return orjson.dumps(value, default=str, option=orjson.OPT_NON_STR_KEYS | orjson.OPT_SERIALIZE_NUMPY).decode()
+
+    def process_result_value(self, value: Any | None, dialect: Dialect) -> object:  # noqa: ARG002 - signature
+        """Return what Python sees."""
+        return None if value is None else orjson.loads(value)
 
 
 def microseconds(time: datetime) -> int:
@@ -128,7 +143,7 @@ questions = Table(
     Column("group_id", BigInteger, ForeignKey("groups.id"), nullable=False),
     Column("kind", String(10), nullable=False),
     Column("rank", Float, nullable=False),
-    Column("reason", JSON, nullable=False),
+    Column("reason", Json, nullable=False),
     Column("state", String(10), nullable=False),
     Column("annotator", Text),
     Column("leased_until", UtcTime),
@@ -237,5 +252,5 @@ presence = Table(
     Column("pid", Integer, nullable=False),
     Column("started_at", UtcTime, nullable=False),
     Column("seen_at", UtcTime, nullable=False),
-    Column("details", JSON, nullable=False),
+    Column("details", Json, nullable=False),
 )

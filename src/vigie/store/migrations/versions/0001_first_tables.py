@@ -71,7 +71,7 @@ def _answers() -> None:
         sa.Column("group_id", sa.BigInteger, sa.ForeignKey("groups.id"), nullable=False),
         sa.Column("kind", sa.String(10), nullable=False),
         sa.Column("rank", sa.Float, nullable=False),
-        sa.Column("reason", sa.JSON, nullable=False),
+        sa.Column("reason", sa.Text, nullable=False),
         sa.Column("state", sa.String(10), nullable=False),
         sa.Column("annotator", sa.Text),
         sa.Column("leased_until", sa.BigInteger),
@@ -173,7 +173,7 @@ def _roles() -> None:
         sa.Column("pid", sa.Integer, nullable=False),
         sa.Column("started_at", sa.BigInteger, nullable=False),
         sa.Column("seen_at", sa.BigInteger, nullable=False),
-        sa.Column("details", sa.JSON, nullable=False),
+        sa.Column("details", sa.Text, nullable=False),
     )
 
 

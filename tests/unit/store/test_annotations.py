@@ -1,0 +1,156 @@
+from collections.abc import Sequence
+from datetime import timedelta
+
+import polars as pl
+import pytest
+
+from builders import NOON, a_labelled_batch
+from vigie.errors import QuestionError
+from vigie.labels import Annotation, Purpose, QuestionKind
+from vigie.store import Draft, GroupState, Store
+
+
+@pytest.fixture
+def groups(store: Store) -> Sequence[int]:
+    store.record("kafka", a_labelled_batch("a", "b", "b"))
+    return store.pool.counts().sort("template")["group_id"].to_list()
+
+
+def an_annotation(
+    group_id: int, label: str | None = "info", annotator: str = "ann", dimension: str = "severity"
+) -> Annotation:
+    return Annotation(group_id, dimension, label, annotator, Purpose.TRAIN, NOON)
+
+
+def test_effective_when_there_is_nothing_then_has_its_columns(store: Store) -> None:
+    effective = store.annotations.effective()
+
+    assert effective.schema == {
+        "group_id": pl.Int64,
+        "template": pl.String,
+        "count": pl.Int64,
+        "dimension": pl.String,
+        "annotator": pl.String,
+        "label": pl.String,
+        "purpose": pl.String,
+        "created_at": pl.Datetime("us", "UTC"),
+        "question_id": pl.Int64,
+        "model_version": pl.String,
+    }
+    assert effective.height == store.annotations.last_id() == store.annotations.count() == 0
+
+
+def test_effective_when_people_change_their_minds_then_the_last_word_of_each_holds(
+    store: Store, groups: Sequence[int]
+) -> None:
+    a, b = groups
+    ids = store.annotations.add([an_annotation(a), an_annotation(b), an_annotation(a, annotator="bob")])
+    ids += store.annotations.add([an_annotation(a, "error"), an_annotation(a, "Data", dimension="category")])
+    ids += store.annotations.add([an_annotation(b, None)])
+
+    effective = store.annotations.effective()
+
+    assert ids == [1, 2, 3, 4, 5, 6]
+    assert effective.select("template", "annotator", "dimension", "label").rows() == [
+        ("a", "bob", "severity", "info"),
+        ("a", "ann", "severity", "error"),
+        ("a", "ann", "category", "Data"),
+    ]
+    assert store.annotations.last_id() == 6
+    assert store.annotations.count() == 2
+    assert store.pool.answered() == 1
+
+
+def test_effective_when_messages_keep_coming_then_shows_how_many_an_answer_covers(
+    store: Store, groups: Sequence[int]
+) -> None:
+    store.annotations.add([an_annotation(groups[1])])
+    store.record("kafka", a_labelled_batch("b", "b", offset=3))
+
+    assert store.annotations.effective()["count"].to_list() == [4]
+
+
+def test_history_when_limited_then_returns_the_newest_first(store: Store, groups: Sequence[int]) -> None:
+    given = Annotation(
+        group_id=groups[0],
+        dimension="severity",
+        label="info",
+        annotator="ann",
+        purpose=Purpose.AUDIT,
+        created_at=NOON + timedelta(microseconds=1),
+        model_version="7",
+        duration_seconds=0.25,
+    )
+    store.annotations.add([an_annotation(groups[0], None), given])
+
+    newest = store.annotations.history(1).row(0, named=True)
+
+    assert newest == {
+        "id": 2,
+        "group_id": groups[0],
+        "dimension": "severity",
+        "label": "info",
+        "annotator": "ann",
+        "purpose": "audit",
+        "created_at": NOON + timedelta(microseconds=1),
+        "question_id": None,
+        "model_version": "7",
+        "duration_seconds": 0.25,
+        "template": "a",
+    }
+    assert store.annotations.history()["label"].to_list() == ["info", None]
+
+
+def test_add_when_nothing_is_given_then_adds_nothing(store: Store) -> None:
+    assert store.annotations.add([]) == []
+
+
+def test_add_when_a_group_is_gone_then_nothing_is_added(store: Store, groups: Sequence[int]) -> None:
+    with pytest.raises(QuestionError, match=r"1 groups that were answered \(the first is 12345\)"):
+        store.annotations.add([an_annotation(groups[0]), an_annotation(12345)])
+
+    assert store.annotations.last_id() == 0
+
+
+def test_add_when_a_question_about_the_group_is_open_then_it_is_withdrawn(store: Store, groups: Sequence[int]) -> None:
+    store.questions.replace([Draft(group, QuestionKind.STRATEGY, 0) for group in groups], QuestionKind.STRATEGY)
+
+    store.annotations.add([an_annotation(groups[0])])
+
+    assert [question.template for question in store.questions.lease("bob", 5, 60)] == ["b"]
+
+
+def test_add_when_a_question_about_the_group_is_leased_then_it_may_still_be_answered(
+    store: Store, groups: Sequence[int]
+) -> None:
+    question = store.questions.lease("ann", 1, 60)[0]
+    store.annotations.add([an_annotation(question.group_id, "error", "bob")])
+
+    store.questions.answer(question.id, "ann", {"severity": "info"})
+
+    assert set(store.annotations.effective()["label"]) == {"info", "error"}
+
+
+def test_add_when_a_flagged_group_is_answered_then_it_is_answered(store: Store, groups: Sequence[int]) -> None:
+    question = store.questions.lease("ann", 1, 60)[0]
+    store.questions.flag(question.id, "ann")
+    store.annotations.add([an_annotation(question.group_id, None, "bob")])
+    group = store.pool.group(question.group_id)
+    assert group is not None
+    assert group.state == GroupState.FLAGGED
+
+    store.annotations.add([an_annotation(question.group_id, "info", "bob")])
+
+    group = store.pool.group(question.group_id)
+    assert group is not None
+    assert group.state == GroupState.ANSWERED
+
+
+def test_add_when_many_are_imported_then_all_groups_are_answered(store: Store) -> None:
+    names = [f"g{i}" for i in range(12_000)]
+    added = store.pool.add(pl.DataFrame({"text": names, "template": names}))
+
+    ids = store.annotations.add([an_annotation(group_id) for group_id in added["group_id"]])
+
+    assert len(ids) == store.annotations.count() == store.pool.answered() == 12_000
+    assert store.pool.unlabelled().height == 0
