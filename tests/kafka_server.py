@@ -16,7 +16,14 @@ from types import TracebackType
 from typing import Self
 
 from confluent_kafka import KafkaException
-from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka.admin import (
+    AdminClient,
+    AlterConfigOpType,
+    ConfigEntry,
+    ConfigResource,
+    NewTopic,
+    ResourceType,
+)
 
 PROJECT = Path(__file__).parent / "integration" / "kafka"
 CLUSTER_ID = "dmlnaWUtdGVzdC1rYWZrYQ"
@@ -118,6 +125,15 @@ class KafkaServer:
         """Create a topic and wait until it can be used."""
         admin = self._admin()
         admin.create_topics([NewTopic(name, partitions, 1, config=dict(settings or {}))])[name].result(30)
+
+    def change_topic(self, name: str, settings: Mapping[str, str]) -> None:
+        """Set some of a topic's settings."""
+        entries = [
+            ConfigEntry(key, value, incremental_operation=AlterConfigOpType.SET) for key, value in settings.items()
+        ]
+        resource = ConfigResource(ResourceType.TOPIC, name, incremental_configs=entries)
+        admin = self._admin()
+        admin.incremental_alter_configs([resource])[resource].result(30)
 
     def __enter__(self) -> Self:
         """Start it."""

@@ -2,18 +2,19 @@
 
 import contextlib
 import dataclasses
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import polars as pl
 from confluent_kafka import KafkaError, Message, TopicPartition
 
-from vigie.errors import VigieError
-from vigie.kafka import client_settings
+from vigie.errors import SettingsError, UnavailableError, VigieError
+from vigie.kafka import client_settings, explain, hopeless
 from vigie.messages import SCHEMA, Position
 from vigie.sinks import kafka_positions
 from vigie.sinks.kafka_positions import PositionsReader
-from vigie.sinks.kafka_refused import Refused
+from vigie.sinks.kafka_refused import REFUSALS, TOO_LONG, Refused
 from vigie.sinks.kafka_rows import Row, dead_letter_rows, rows
 from vigie.sinks.kafka_topics import Topic, Topics
 from vigie.sinks.kafka_transactions import Transactions
@@ -93,12 +94,16 @@ class KafkaSink:
         self._positions_topic_known = False
         self._refused = Refused()
         self._limits_doubtful = False
+        self._one_by_one = False
 
     def open(self, source: str) -> list[Position]:
         """Finish what an earlier worker of this identity left; where a source without a group resumes."""
         self._key = f"{self._identity}/{source}".encode()
+        self._refused.conclude()
         if self._topics is None or self._limits_doubtful:
             self._find_topics()
+        if self._one_by_one != self._refused.one_by_one:
+            self.close()  # a producer cannot change how it makes batches
         self._started.start()
         return self._read_positions()
 
@@ -109,9 +114,8 @@ class KafkaSink:
         messages, unfit = self._refused.split(messages, output)
         self._started.produce(output.name, rows(messages, "output", output, keep_partitions=self._keep_partitions))
         unfit = pl.concat([dead_letters.select(DEAD_LETTER), unfit.select(DEAD_LETTER)])
-        letters = dead_letter_rows(unfit, dead_letter_topic, keep_partitions=self._keep_partitions)
-        softened = (self._refused.soften(row, dead_letter_topic) for row in letters)
-        self._started.produce(dead_letter_topic.name, softened)
+        letters = dead_letter_rows(unfit, dead_letter_topic, keep_partitions=self._keep_partitions, now=time.time())
+        self._started.produce(dead_letter_topic.name, letters)
 
     def commit(self, positions: Sequence[Position], membership: object | None) -> None:
         """Commit output, dead letters and positions in one transaction."""
@@ -122,6 +126,8 @@ class KafkaSink:
         offsets = [TopicPartition(position.stream, position.partition, position.offset) for position in positions]
         self._started.commit(offsets, membership)
         self._refused.clear()
+        if self._one_by_one:
+            self.close()
 
     def abort(self) -> None:
         """Abort the transaction."""
@@ -151,7 +157,10 @@ class KafkaSink:
                 "message.max.bytes": max(*limits, int(kafka_positions.TOPIC_SETTINGS["max.message.bytes"])),
                 "batch.size": min(*limits, int(self._settings.get("batch.size", MAX_BATCH_BYTES))),
             }
-            self._transactions = Transactions(self._owner, settings, on_refused=self._note_refused)
+            self._one_by_one = self._refused.one_by_one
+            if self._one_by_one:
+                settings["batch.num.messages"] = 1
+            self._transactions = Transactions(self._owner, settings, on_undelivered=self._undelivered)
         return self._transactions
 
     def _find_topics(self) -> None:
@@ -177,11 +186,19 @@ class KafkaSink:
         row = Row(kafka_positions.encode(positions), self._key, 0, 0, None)
         self._started.produce(self._positions_name, [row])
 
-    def _note_refused(self, error: KafkaError, message: Message) -> None:
-        if error.code() in {KafkaError.MSG_SIZE_TOO_LARGE, KafkaError.RECORD_LIST_TOO_LARGE}:
-            self._limits_doubtful = True
-        else:
-            self._refused.note(message.topic() or "", message.key(), message.value(), error.str())
+    def _undelivered(self, error: KafkaError, message: Message) -> VigieError | None:
+        """Find out what to do about a message that the broker did not take; the transaction is lost already."""
+        doing = f"{self._owner}: {message.topic()} does not take a message"
+        self._limits_doubtful |= error.code() in TOO_LONG
+        if message.topic() == self._found[0].name:
+            self._refused.note(error, message)
+        elif error.code() in REFUSALS:
+            return SettingsError(f"{doing}, though it must: {error.str()}; correct the settings of that topic")
+        if hopeless(error):
+            return explain(error, doing)
+        if error.code() in REFUSALS | TOO_LONG:
+            return UnavailableError(f"{doing}: {error.str()}; another way is tried", retry_after_seconds=0.0)
+        return None
 
 
 def _halved(topic: Topic) -> Topic:

@@ -80,13 +80,20 @@ def milliseconds(frame: pl.DataFrame) -> list[int]:
     return frame["timestamp"].dt.epoch("ms").fill_null(0).clip(0).to_list()
 
 
-def dead_letter_rows(frame: pl.DataFrame, topic: Topic, *, keep_partitions: bool) -> Iterator[Row]:
-    """Return dead letters with their headers, cut where they would not fit."""
-    named = frame.iter_rows(named=True)
-    for message, partition, time in zip(
-        named, partitions(frame, topic, keep_partitions=keep_partitions), milliseconds(frame), strict=True
-    ):
-        row = Row(message["payload"], message["key"], partition, time, dead_letter_headers(message))
+def dead_letter_rows(frame: pl.DataFrame, topic: Topic, *, keep_partitions: bool, now: float) -> Iterator[Row]:
+    """Return dead letters with their headers, in a form that the topic takes.
+
+    They are cut where they would not fit, take the time of writing where their own is out of bounds, and their position
+    for a key where the topic wants one.
+    """
+    numbers, times = partitions(frame, topic, keep_partitions=keep_partitions), milliseconds(frame)
+    earliest, latest = topic.times(now)
+    for message, partition, time in zip(frame.iter_rows(named=True), numbers, times, strict=True):
+        key = message["key"]
+        if key is None and topic.wants_keys:
+            key = "{stream}/{partition}/{offset}".format(**message).encode()
+        accepted = time if earliest <= time <= latest else 0
+        row = Row(message["payload"], key, partition, accepted, dead_letter_headers(message))
         yield fit(row, topic.max_message_bytes)
 
 

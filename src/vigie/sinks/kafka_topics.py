@@ -17,15 +17,28 @@ logger = logging.getLogger(__name__)
 TIMEOUT_SECONDS = 5.0
 MAX_MESSAGE_BYTES = 1_048_588
 """What a broker accepts unless told otherwise."""
+FOREVER = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """A topic as the broker knows it; ``max_message_bytes`` is its limit for one batch."""
+    """A topic as the broker knows it.
+
+    ``max_message_bytes`` is its limit for one batch; ``wants_keys`` is true for compacted ones; times may be that many
+    milliseconds before and after the broker's own.
+    """
 
     name: str
     n_partitions: int
     max_message_bytes: int = MAX_MESSAGE_BYTES
+    wants_keys: bool = False
+    before_max_ms: int = FOREVER
+    after_max_ms: int = FOREVER
+
+    def times(self, now: float) -> tuple[int, int]:
+        """Return the first and last time it accepts at `now` (seconds), in milliseconds since 1970."""
+        milliseconds = int(now * 1000)
+        return max(0, milliseconds - self.before_max_ms), min(FOREVER, milliseconds + self.after_max_ms)
 
 
 class Topics:
@@ -52,7 +65,7 @@ class Topics:
             if problem.args[0].code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
                 return None
             raise explain(problem.args[0], f"{self._owner}: cannot ask about topic {name!r}") from problem
-        return Topic(name, len(found.partitions), self._limit(name))
+        return _described(name, len(found.partitions), self._settings_of(name))
 
     def ensure(self, name: str, n_partitions: int, settings: Mapping[str, str] | None = None) -> Topic:
         """Return a topic, made with so many partitions (-1: as many as the broker likes) where it is missing.
@@ -94,12 +107,25 @@ class Topics:
             time.sleep(0.05)
         raise UnavailableError(f"{self._owner}: topic {name!r} was created, but the brokers do not know it yet")
 
-    def _limit(self, name: str) -> int:
-        """Return the topic's `max.message.bytes`; the default where it may not be asked."""
+    def _settings_of(self, name: str) -> dict[str, str]:
+        """Return a topic's settings; none where they may not be asked."""
         resource = ConfigResource(ResourceType.TOPIC, name)
         asked = self._admin.describe_configs([resource], request_timeout=TIMEOUT_SECONDS)
         try:
-            return int(asked[resource].result(2 * TIMEOUT_SECONDS)["max.message.bytes"].value)
+            entries = asked[resource].result(2 * TIMEOUT_SECONDS)
         except KafkaException as problem:
             logger.info("%s: the limits of %s are not known: %s", self._owner, name, problem.args[0].str())
-            return MAX_MESSAGE_BYTES
+            return {}
+        return {key: entry.value for key, entry in entries.items()}
+
+
+def _described(name: str, n_partitions: int, settings: Mapping[str, str]) -> Topic:
+    checks_times = settings.get("message.timestamp.type") == "CreateTime"
+    return Topic(
+        name,
+        n_partitions,
+        max_message_bytes=int(settings.get("max.message.bytes", MAX_MESSAGE_BYTES)),
+        wants_keys="compact" in settings.get("cleanup.policy", ""),
+        before_max_ms=int(settings.get("message.timestamp.before.max.ms", FOREVER)) if checks_times else FOREVER,
+        after_max_ms=int(settings.get("message.timestamp.after.max.ms", FOREVER)) if checks_times else FOREVER,
+    )

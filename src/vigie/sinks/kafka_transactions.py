@@ -7,22 +7,10 @@ from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer, TopicPartition
 
-from vigie.errors import UnavailableError, VigieError
-from vigie.kafka import connect, explain, hopeless
+from vigie.errors import SettingsError, UnavailableError, VigieError
+from vigie.kafka import connect, explain
 
 logger = logging.getLogger(__name__)
-
-REFUSED = frozenset(
-    {
-        KafkaError.INVALID_MSG,
-        KafkaError.INVALID_MSG_SIZE,
-        KafkaError.INVALID_RECORD,
-        KafkaError.INVALID_TIMESTAMP,
-        KafkaError.MSG_SIZE_TOO_LARGE,
-        KafkaError.RECORD_LIST_TOO_LARGE,
-    }
-)
-"""Errors that a broker has with one message: it will never take it, however often it is sent."""
 
 
 class Transactions:
@@ -42,8 +30,9 @@ class Transactions:
         The table of `vigie.toml` for errors.
     settings
         Of the producer, with its ``transactional.id``.
-    on_refused
-        Called with the error and the message when a broker will never take a message; the transaction is lost then.
+    on_undelivered
+        Called with the error and each message that a broker did not take, which loses the transaction; returns what
+        to raise instead of the transaction's own error.
     timeout_seconds
         How long a call may take in all.
     """
@@ -53,12 +42,12 @@ class Transactions:
         owner: str,
         settings: Mapping[str, Any],
         *,
-        on_refused: Callable[[KafkaError, Message], None],
+        on_undelivered: Callable[[KafkaError, Message], VigieError | None],
         timeout_seconds: float = 6.0,
     ) -> None:
         self._owner = owner
         self._settings = {**settings, "delivery.report.only.error": True, "on_delivery": self._delivered}
-        self._on_refused = on_refused
+        self._on_undelivered = on_undelivered
         self._timeout_seconds = timeout_seconds
         self._producer: Producer | None = None
         self._ready = False
@@ -175,13 +164,7 @@ class Transactions:
         return known or explain(error, f"{self._owner}: {doing}")
 
     def _delivered(self, error: KafkaError | None, message: Message) -> None:
-        """Take note of messages that were not taken; the transaction is lost by itself then."""
-        if error is None:
-            return
-        if error.code() in REFUSED:
-            self._on_refused(error, message)
-            self._problem = UnavailableError(
-                f"{self._owner}: {message.topic()} refuses a message: {error.str()}", retry_after_seconds=0.0
-            )
-        elif hopeless(error):
-            self._problem = explain(error, f"{self._owner}: {message.topic()} cannot be written")
+        if error is not None:
+            problem = self._on_undelivered(error, message)
+            if problem is not None and not isinstance(self._problem, SettingsError):
+                self._problem = problem

@@ -1,0 +1,21 @@
+"""Servers that several integration tests share."""
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from kafka_server import KafkaMissingError, KafkaServer, jars
+
+
+@pytest.fixture(scope="session")
+def kafka_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaServer]:
+    """Apache Kafka, running."""
+    try:
+        jars()
+    except KafkaMissingError as problem:
+        if os.environ.get("CI") == "true":
+            pytest.fail(str(problem))
+        pytest.skip(str(problem))
+    with KafkaServer(tmp_path_factory.mktemp("kafka")) as server:
+        yield server
