@@ -73,9 +73,9 @@ class Services:
         prediction = self._project.labeller.predict([text])[0]
         answered = {d.name: d.label_names for d in model.dimensions}
         return {
-            dimension: model.classifier.explain(prediction.template, dimension, label)
+            dimension: model.explain(prediction.template, dimension, label)
             for dimension, label in prediction.labels.items()
-            if label in answered.get(dimension, ())
+            if label is not None and label in answered.get(dimension, ())
         }
 
     def variable_parts(self, text: str) -> list[tuple[int, int]]:

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import numpy as np
 import polars as pl
 
-from vigie.labels import Dimension, Origin, Prediction, Route
+from vigie.labels import Dimension, Origin, Prediction, Route, WordWeight
 from vigie.messages import confidence_column, label_column, origin_column
 from vigie.stream.known import Known
 from vigie.stream.routing import Policy, may_rule, output_columns, route
@@ -23,12 +23,23 @@ ORIGINS = (Origin.MODEL.value, Origin.HUMAN.value, Origin.DEFAULT.value)
 class Model(Protocol):
     """A fitted model version."""
 
-    version: str | None
-    dimensions: Sequence[Dimension]
-    answers: Mapping[str, Mapping[str, str]]
+    @property
+    def version(self) -> str | None:
+        """Its number in the registry."""
+
+    @property
+    def dimensions(self) -> Sequence[Dimension]:
+        """What it was fitted for, labels in the order of its probabilities."""
+
+    @property
+    def answers(self) -> Mapping[str, Mapping[str, str]]:
+        """What people answered, by template and dimension."""
 
     def predict_proba(self, templates: pl.Series) -> Mapping[str, FloatArray]:
         """Return probabilities by dimension, each of shape (n, n_labels of that dimension in `dimensions`)."""
+
+    def explain(self, template: str, dimension: str, label: str) -> list[WordWeight]:
+        """Return how much each word of a template spoke for a label."""
 
 
 @dataclass(frozen=True, slots=True)
