@@ -1,0 +1,119 @@
+"""One model version as a folder: the fitted classifier, and everything needed to use it as it was meant.
+
+::
+
+    model.json       format, classifier, text normaliser, dimensions with labels and guidelines
+    answers.parquet  one row per answered template, its labels in columns `label:<dimension>`
+    classifier/      whatever the classifier's `save` writes
+
+Nothing in it is a pickle, so that a model version from elsewhere can be read without running its code.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+import polars as pl
+
+from vigie import plugins
+from vigie.classifiers import Classifier, FloatArray
+from vigie.errors import ModelError
+from vigie.labels import Dimension, Label, WordWeight
+from vigie.messages import label_column
+
+_FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Artefact:
+    """A fitted classifier with its context.
+
+    Parameters
+    ----------
+    classifier
+        Fitted.
+    dimensions
+        Those that it was fitted for, in the order of its probabilities.
+    text
+        Name of the normaliser that made the texts it was fitted on: `logs` or `social`.
+    answers
+        Labels that people gave, by template and dimension; they go before predictions.
+    version
+        Its number in the registry; None before it is registered.
+    """
+
+    classifier: Classifier
+    dimensions: Sequence[Dimension]
+    text: str
+    answers: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    version: str | None = None
+
+    def predict_proba(self, templates: pl.Series) -> dict[str, FloatArray]:
+        """Return calibrated probabilities by dimension, each of shape (n, n_labels), columns in the dimension's order."""
+        return self.classifier.predict_proba(templates)
+
+    def explain(self, template: str, dimension: str, label: str) -> list[WordWeight]:
+        """Return how much each word of one template spoke for a label, in the order of the text."""
+        return self.classifier.explain(template, dimension, label)
+
+    def save(self, folder: Path) -> None:
+        """Write everything but the version into `folder`, which is created."""
+        inner = folder / "classifier"
+        inner.mkdir(parents=True)
+        self.classifier.save(inner)
+        about = {
+            "format": _FORMAT,
+            "classifier": self.classifier.name,
+            "text": self.text,
+            "dimensions": [asdict(dimension) for dimension in self.dimensions],
+        }
+        (folder / "model.json").write_text(json.dumps(about, indent=1, ensure_ascii=False), encoding="utf-8")
+        self._answer_columns().write_parquet(folder / "answers.parquet")
+
+    @classmethod
+    def load(cls, folder: Path, *, version: str | None = None) -> Self:
+        """Read what `save` wrote; the classifier is found by its plug-in name.
+
+        Raises
+        ------
+        ModelError
+            The folder holds no model version, or one of a newer Vigie.
+        UnknownPartError
+            Its classifier is not installed.
+        """
+        try:
+            about = json.loads((folder / "model.json").read_text(encoding="utf-8"))
+            if about["format"] != _FORMAT:
+                raise ModelError(f"{folder} has format {about['format']}; expected {_FORMAT}; update Vigie")
+            name, text, dimensions = str(about["classifier"]), str(about["text"]), _dimensions(about["dimensions"])
+            answers = _answers(pl.read_parquet(folder / "answers.parquet"), dimensions)
+        except (OSError, ValueError, KeyError, TypeError, pl.exceptions.PolarsError) as error:
+            raise ModelError(f"{folder} holds no model version that can be read: {error}; train again") from error
+        classifier = plugins.load("classifiers", name).load(folder / "classifier")
+        return cls(classifier, dimensions, text, answers, version)
+
+    def _answer_columns(self) -> pl.DataFrame:
+        columns = {
+            label_column(dimension.name): [labels.get(dimension.name) for labels in self.answers.values()]
+            for dimension in self.dimensions
+        }
+        types = dict.fromkeys(["template", *columns], pl.String())
+        return pl.DataFrame({"template": list(self.answers), **columns}, schema=types)
+
+
+def _dimensions(described: Sequence[Mapping[str, Any]]) -> tuple[Dimension, ...]:
+    return tuple(
+        Dimension(**{**some, "labels": tuple(Label(**label) for label in some["labels"])}) for some in described
+    )
+
+
+def _answers(frame: pl.DataFrame, dimensions: Sequence[Dimension]) -> dict[str, dict[str, str]]:
+    columns = [frame[label_column(dimension.name)].to_list() for dimension in dimensions]
+    names = [dimension.name for dimension in dimensions]
+    rows = zip(frame["template"].to_list(), *columns, strict=True)
+    return {
+        template: {name: label for name, label in zip(names, labels, strict=True) if label is not None}
+        for template, *labels in rows
+    }
