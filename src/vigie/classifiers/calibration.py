@@ -38,7 +38,7 @@ def fit_temperature(scores: FloatArray, targets: IntArray, weights: FloatArray |
 
     Examples
     --------
-    >>> sure, right = np.array([[4.0, 0.0]] * 100), np.array([0] * 75 + [1] * 25)
+    >>> sure, right = np.array([[4.0, 0.0]] * 1000), np.array([0] * 750 + [1] * 250)
     >>> round(float(softmax(sure / fit_temperature(sure, right))[0, 0]), 2)
     0.75
     """
