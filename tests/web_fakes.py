@@ -155,6 +155,10 @@ class FakeLabelling:
 
     def _take(self, question_id: int, annotator: str) -> Asked:
         self._work()
+        free = next((asked for asked in self.waiting if asked.question.id == question_id), None)
+        if free is not None:  # the lease ran out, and nobody else took it
+            self.waiting.remove(free)
+            return free
         holder, asked = self.leased.get(question_id, ("", None))
         if asked is None or holder != annotator:
             raise QuestionError(f"question {question_id} is not leased to you any more")

@@ -16,7 +16,7 @@ def install(app: "FastAPI", services: "Services", *, secret: str) -> None:
     Parameters
     ----------
     app
-        Its own routes go before the pages; the pages take ``/``, ``/overview``, ``/try``, ``/_vigie`` and ``/_nicegui``.
+        All its own routes must be there already: the pages take every other path.
     services
         Of the project.
     secret

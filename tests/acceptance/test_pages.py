@@ -1,0 +1,628 @@
+"""The pages in Chromium, by keyboard, over services in memory."""
+
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+
+from vigie.errors import UnavailableError
+from web_fakes import LINES, FakeServices, the_dimensions
+from web_server import Stage, free_port, served
+
+CHROMIUM = Path("/usr/bin/chromium")
+FLAGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+EVIL = "<script>window.hacked = 1</script><img src=x onerror='window.hacked = 2'> user 42 said {{ 6 * 7 }}"
+STOPWATCH = """() => {
+  window.times = [];
+  let pressed = 0;
+  let shown = document.querySelector("[data-question]").dataset.question;
+  addEventListener("keydown", (event) => { if (event.key === "Enter") pressed = performance.now(); }, true);
+  new MutationObserver(() => {
+    const now = document.querySelector("[data-question]")?.dataset.question;
+    if (now === shown) return;
+    shown = now;
+    if (pressed) window.times.push(performance.now() - pressed);
+    pressed = 0;
+  }).observe(document.body, { subtree: true, childList: true, attributes: true, characterData: true });
+}"""
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(120)]
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[Stage]:
+    with served() as stage:
+        yield stage
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    if not CHROMIUM.exists():
+        if os.environ.get("CI") == "true":
+            pytest.fail("Chromium is missing; install it with: apt-get install chromium")
+        pytest.skip("Chromium is missing; install it with: apt-get install chromium")
+    with sync_playwright() as playwright:
+        yield playwright.chromium.launch(executable_path=str(CHROMIUM), args=FLAGS)
+
+
+@pytest.fixture
+def stage(running: Stage) -> Stage:
+    running.services = FakeServices(answers=37)
+    return running
+
+
+@pytest.fixture
+def visitor(browser: Browser) -> Iterator[Callable[..., Page]]:
+    """Open pages as new visitors; none may run into a script error."""
+    contexts: list[BrowserContext] = []
+    errors: list[str] = []
+
+    def visit(url: str, **options: object) -> Page:
+        contexts.append(browser.new_context(**{"viewport": {"width": 1280, "height": 860}, **options}))
+        page = contexts[-1].new_page()
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.on("dialog", lambda dialog: dialog.accept())
+        page.goto(url)
+        return page
+
+    yield visit
+    for context in contexts:
+        context.close()
+    assert errors == []
+
+
+def armed(page: Page) -> str:
+    """Wait until the question on the page takes keys, and return its id."""
+    question = page.locator("[data-question][data-armed]")
+    question.wait_for()
+    return question.get_attribute("data-question") or ""
+
+
+def answer(page: Page, *keys: str) -> str:
+    """Answer the question on the page, wait for the next, and return the answered one's id."""
+    asked = armed(page)
+    for key in (*keys, "Enter"):
+        page.keyboard.press(key)
+    page.wait_for_function(
+        "(asked) => document.querySelector('[data-question]')?.dataset.question !== asked", arg=asked
+    )
+    page.wait_for_timeout(260)  # the same key within a quarter of a second counts as an accident
+    return asked
+
+
+def chosen(page: Page) -> list[str]:
+    return [one.get_attribute("data-label") or "" for one in page.locator(".label[aria-checked=true]").all()]
+
+
+def eventually(check: Callable[[], bool], seconds: float = 8.0) -> bool:
+    end = time.monotonic() + seconds
+    while not check() and time.monotonic() < end:
+        time.sleep(0.05)
+    return check()
+
+
+def test_label_when_thirty_questions_are_answered_then_each_next_one_is_there_at_once(
+    stage: Stage, visitor: Callable[..., Page]
+) -> None:
+    stage.services = FakeServices(LINES * 3, answers=37)
+    stage.labelling.delay = 0.03
+    page = visitor(stage.url)
+    armed(page)
+    page.evaluate(STOPWATCH)
+
+    for _ in range(30):
+        answer(page, "2")
+
+    times = sorted(page.evaluate("window.times"))
+    assert len(times) == 30
+    assert times[28] < 100  # the 95th percentile, in milliseconds
+    assert eventually(lambda: stage.labelling.n_answers() == 30)
+    assert {given[3]["severity"] for given in stage.labelling.given} == {"warning"}
+
+
+def test_label_when_enter_is_pressed_then_the_predicted_labels_are_stored(
+    stage: Stage, visitor: Callable[..., Page]
+) -> None:
+    page = visitor(stage.url)
+    armed(page)
+    predicted = chosen(page)
+
+    answer(page)
+
+    assert eventually(lambda: stage.labelling.n_answers() == 1)
+    assert list(stage.labelling.given[0][3].values()) == predicted
+
+
+def test_label_when_a_key_changes_one_dimension_then_the_others_stay(
+    stage: Stage, visitor: Callable[..., Page]
+) -> None:
+    page = visitor(stage.url)
+    armed(page)
+    before = chosen(page)
+
+    page.keyboard.press("4")
+
+    assert chosen(page) == ["critical", *before[1:]]
+
+
+def test_label_when_digits_need_shift_as_on_azerty_then_their_keys_still_choose(
+    stage: Stage, visitor: Callable[..., Page]
+) -> None:
+    page = visitor(stage.url)
+    armed(page)
+
+    page.evaluate("dispatchEvent(new KeyboardEvent('keydown', { key: '\"', code: 'Digit3', bubbles: true }))")
+
+    expect(page.locator(".label[data-label=error]")).to_have_attribute("aria-checked", "true")
+
+
+def test_label_when_answers_are_undone_then_they_come_back_with_their_labels(
+    stage: Stage, visitor: Callable[..., Page]
+) -> None:
+    page = visitor(stage.url)
+    asked = [answer(page, "4"), answer(page, "3"), answer(page, "2")]
+
+    for before, label in ((asked[2], "warning"), (asked[1], "error")):
+        page.keyboard.press("u")
+        page.locator(f"[data-question='{before}']").wait_for()
+        assert chosen(page)[0] == label
+
+    assert eventually(lambda: stage.labelling.n_answers() == 1)
+    assert answer(page, "1") == asked[1]
+    assert armed(page) == asked[2]
+
+
+def test_label_when_there_is_nothing_to_undo_then_it_says_so(stage: Stage, visitor: Callable[..., Page]) -> None:
+    page = visitor(stage.url)
+    armed(page)
+
+    page.keyboard.press("u")
+
+    expect(page.locator(".notice")).to_have_text("There is nothing to take back.")
+
+
+def test_label_when_enter_bounces_then_the_next_question_is_not_answered(
+    stage: Stage, visitor: Callable[..., Page]
+) -> None:
+    page = visitor(stage.url)
+    armed(page)
+
+    for _ in range(3):
+        page.keyboard.press("Enter")
+
+    page.wait_for_timeout(600)
+    assert stage.labelling.n_answers() == 1
+
+
+def test_label_when_a_key_is_held_down_then_it_counts_once(stage: Stage, visitor: Callable[..., Page]) -> None:
+    page = visitor(stage.url)
+    armed(page)
+
+    for _ in range(12):
+        page.keyboard.down("Enter")
+        page.wait_for_timeout(50)
+    page.keyboard.up("Enter")
+
+    assert stage.labelling.n_answers() == 1
+
+
+@pytest.mark.parametrize(("key", "action"), [("s", "skipped"), ("f", "flagged")])
+def test_label_when_skipped_or_flagged_then_that_is_stored_and_can_be_undone(
+    stage: Stage, visitor: Callable[..., Page], key: str, action: str
+) -> None:
+    page = visitor(stage.url)
+    asked = armed(page)
+
+    page.keyboard.press(key)
+
+    assert eventually(lambda: [given[0] for given in stage.labelling.given] == [action])
+    page.keyboard.press("u")
+    page.locator(f"[data-question='{asked}']").wait_for()
+
+
+def test_label_when_a_new_champion_comes_then_version_and_accuracy_change_without_reload(
+    stage: Stage, visitor: Callable[..., Page]
+) -> None:
+    page = visitor(stage.url)
+    expect(page.locator(".badge.model")).to_have_text("Model v3")
+    value = page.locator(".accuracy[data-dimension=severity] .value")
+    before = value.inner_text()
+    page.evaluate("window.notReloaded = true")
+
+    for _ in range(3):
+        answer(page)
+
+    expect(page.locator(".badge.model")).to_have_text("Model v4")
+    expect(value).not_to_have_text(before)
+    assert page.evaluate("window.notReloaded")
+
+
+def test_label_when_a_message_has_markup_then_it_is_shown_as_text(stage: Stage, visitor: Callable[..., Page]) -> None:
+    stage.services = FakeServices([EVIL, EVIL.replace("42", "43")], answers=37)
+    page = visitor(stage.url)
+    armed(page)
+
+    assert page.locator(".message").inner_text() == EVIL
+    page.locator(".samples summary").click()
+    assert "<script>" in page.locator(".sample").first.inner_text()
+    assert page.evaluate("window.hacked") is None
+
+
+def test_label_when_a_message_is_long_then_the_page_does_not_grow_sideways(
+    stage: Stage, visitor: Callable[..., Page]
+) -> None:
+    stage.services = FakeServices(["x" * 30_000 + "\n" + "y 1 " * 200], answers=37)
+    page = visitor(stage.url, viewport={"width": 390, "height": 800})
+    armed(page)
+
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    expect(page.locator(".asked > .quiet")).to_contain_text("more characters are not shown")
+
+
+def test_label_when_the_store_fails_then_the_question_comes_back_with_its_labels(
+    stage: Stage, visitor: Callable[..., Page]
+) -> None:
+    page = visitor(stage.url)
+    asked = armed(page)
+    stage.labelling.broken = UnavailableError("the database is away")
+
+    page.keyboard.press("4")
+    page.keyboard.press("Enter")
+
+    expect(page.locator(".notice.problem")).to_contain_text("the database is away")
+    page.locator(f"[data-question='{asked}']").wait_for()
+    assert chosen(page)[0] == "critical"
+    stage.labelling.broken = None
+    page.wait_for_timeout(300)
+    answer(page)
+    assert eventually(lambda: stage.labelling.n_answers() == 1)
+
+
+def test_label_when_the_question_went_to_someone_else_then_the_annotator_is_told(
+    stage: Stage, visitor: Callable[..., Page]
+) -> None:
+    page = visitor(stage.url)
+    asked = armed(page)
+    stage.labelling.leased = {name: ("ben", held) for name, (_, held) in stage.labelling.leased.items()}
+
+    page.keyboard.press("Enter")
+
+    expect(page.locator(".notice.problem")).to_contain_text("not yours any more")
+    assert armed(page) != asked
+    assert stage.labelling.n_answers() == 0
+
+
+def test_label_when_nothing_is_asked_then_it_says_why_and_comes_alive_by_itself(
+    stage: Stage, visitor: Callable[..., Page]
+) -> None:
+    stage.services = FakeServices(())
+    page = visitor(stage.url)
+    expect(page.locator(".nothing h2")).to_have_text("No messages yet")
+
+    stage.labelling.put(LINES[:2])
+
+    armed(page)
+    expect(page.locator(".message")).to_have_text(LINES[0])
+
+
+def test_label_when_two_people_work_then_they_never_see_the_same_question(
+    stage: Stage, visitor: Callable[..., Page]
+) -> None:
+    stage.services = FakeServices(LINES * 2, answers=37)
+    first, second = visitor(stage.url), visitor(stage.url)
+
+    seen = [answer(page) for _ in range(5) for page in (first, second)]
+
+    assert len(set(seen)) == 10
+
+
+def test_label_when_the_page_is_loaded_again_then_the_same_question_is_there(
+    stage: Stage, visitor: Callable[..., Page]
+) -> None:
+    page = visitor(stage.url)
+    answer(page)
+    asked = armed(page)
+
+    page.reload()
+
+    assert armed(page) == asked
+
+
+def test_label_when_the_page_is_closed_then_its_questions_go_back(stage: Stage, visitor: Callable[..., Page]) -> None:
+    page = visitor(stage.url)
+    armed(page)
+    assert eventually(lambda: len(stage.labelling.leased) == 5)
+
+    page.close()
+
+    assert eventually(lambda: not stage.labelling.leased)
+
+
+def test_label_when_there_is_one_dimension_then_one_key_saves_and_goes_on(
+    stage: Stage, visitor: Callable[..., Page]
+) -> None:
+    stage.services = FakeServices(LINES, the_dimensions()[:1], answers=37)
+    page = visitor(stage.url)
+    first = armed(page)
+
+    page.keyboard.press("3")
+
+    assert eventually(lambda: stage.labelling.n_answers() == 1)
+    assert armed(page) != first
+    page.locator(".setting input").uncheck()
+    page.keyboard.press("2")
+    page.wait_for_timeout(300)
+    assert stage.labelling.n_answers() == 1
+
+
+def test_label_when_a_name_is_given_then_answers_carry_it_and_the_browser_keeps_it(
+    stage: Stage, visitor: Callable[..., Page]
+) -> None:
+    page = visitor(stage.url)
+    armed(page)
+
+    page.locator(".who input").fill("Éloïse")
+    page.keyboard.press("Enter")
+    page.wait_for_timeout(200)
+    answer(page)
+
+    assert eventually(lambda: [given[1] for given in stage.labelling.given] == ["Éloïse"])
+    page.reload()
+    expect(page.locator(".who input")).to_have_value("Éloïse")
+
+
+def test_label_when_keys_and_guidelines_are_asked_for_then_they_show_and_go(
+    stage: Stage, visitor: Callable[..., Page]
+) -> None:
+    page = visitor(stage.url)
+    asked = armed(page)
+
+    page.keyboard.press("?")
+    expect(page.locator("dialog")).to_be_visible()
+    page.keyboard.press("2")
+    page.keyboard.press("Escape")
+    expect(page.locator("dialog")).not_to_be_visible()
+    page.keyboard.press("g")
+    expect(page.locator(".drawer")).to_contain_text("Choose it when the line is about critical")
+    page.keyboard.press("4")
+    assert chosen(page)[0] == "critical"
+    page.keyboard.press("Escape")
+    expect(page.locator(".drawer")).to_have_count(0)
+    assert armed(page) == asked
+
+
+def test_label_when_only_tab_and_arrows_are_used_then_everything_is_reachable(
+    stage: Stage, visitor: Callable[..., Page]
+) -> None:
+    page = visitor(stage.url)
+    armed(page)
+    seen = []
+    for _ in range(25):
+        page.keyboard.press("Tab")
+        seen.append(page.evaluate("document.activeElement.className + ' ' + document.activeElement.innerText"))
+
+    assert "skip-link" in seen[0]
+    assert any("message" in one for one in seen)
+    assert sum(one.startswith("label") for one in seen) == 3
+    assert any("primary" in one for one in seen)
+    page.locator(".label[aria-checked=true]").first.focus()
+    before = chosen(page)[0]
+    page.keyboard.press("ArrowRight")
+    assert chosen(page)[0] != before
+
+
+def test_label_when_the_server_goes_away_then_answers_wait_and_are_sent_when_it_is_back(
+    visitor: Callable[..., Page],
+) -> None:
+    port = free_port()
+    with fake_process(port):
+        page = visitor(f"http://127.0.0.1:{port}")
+        armed(page)
+    answer(page)
+    answer(page)
+    expect(page.locator("#popup")).to_be_visible()
+    expect(page.locator(".desk .banner")).to_contain_text("2 answers are not sent yet")
+
+    with fake_process(port):
+        expect(page.locator(".figure .answers")).to_have_text("39", timeout=20_000)
+        assert page.evaluate("localStorage.getItem('vigie.outbox')") == "[]"
+
+
+class fake_process:  # noqa: N801 — reads as a function in `with`
+    """The pages in a process of their own, killed at the end."""
+
+    def __init__(self, port: int) -> None:
+        self._port = port
+
+    def __enter__(self) -> None:
+        tests = Path(__file__).parents[1]
+        command = [sys.executable, str(tests / "web_fakes.py"), str(self._port), "en", "busy"]
+        self._process = subprocess.Popen(command, cwd=tests)
+        wait_for_port(self._port)
+
+    def __exit__(self, *_: object) -> None:
+        self._process.kill()
+        self._process.wait()
+
+
+def wait_for_port(port: int) -> None:
+    import httpx
+
+    def answers() -> bool:
+        try:
+            return httpx.get(f"http://127.0.0.1:{port}/_vigie/static/page.js").is_success
+        except httpx.TransportError:
+            return False
+
+    assert eventually(answers, seconds=30)
+
+
+def test_pages_when_a_language_is_chosen_then_all_of_them_keep_it(stage: Stage, visitor: Callable[..., Page]) -> None:
+    page = visitor(stage.url, locale="en-GB")
+    armed(page)
+
+    page.locator("[data-language=fr]").click()
+    expect(page.locator(".pages a").first).to_have_text("Étiqueter")
+    page.goto(f"{stage.url}/overview")
+
+    expect(page.locator(".pages a[aria-current]")).to_have_text(re.compile("Vue d.ensemble"))
+    assert page.evaluate("document.documentElement.lang") == "fr"
+
+
+def test_pages_when_the_browser_is_french_then_they_speak_french(stage: Stage, visitor: Callable[..., Page]) -> None:
+    page = visitor(f"{stage.url}/try", locale="fr-FR")
+
+    expect(page.locator("h1")).to_have_text("Essayer un message")
+
+
+def test_pages_when_dark_is_chosen_then_it_stays(stage: Stage, visitor: Callable[..., Page]) -> None:
+    page = visitor(stage.url, color_scheme="light")
+    armed(page)
+    light = page.evaluate("getComputedStyle(document.body).backgroundColor")
+
+    page.locator("[data-theme-choice=dark]").click()
+    page.goto(f"{stage.url}/try")
+
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") != light
+
+
+def test_pages_when_settings_are_broken_then_a_banner_says_why_while_it_lasts(
+    stage: Stage, visitor: Callable[..., Page]
+) -> None:
+    page = visitor(stage.url)
+    banner = page.locator(".settings-problem")
+    expect(banner).not_to_be_visible()
+
+    stage.services.settings_problem = "routing.confidence is 1.3; change it in vigie.toml, line 14"
+    expect(banner).to_contain_text("line 14")
+    stage.services.settings_problem = None
+    expect(banner).not_to_be_visible()
+
+
+@pytest.mark.parametrize("path", ["/", "/overview", "/try"])
+def test_pages_when_loaded_then_nothing_comes_from_elsewhere(stage: Stage, browser: Browser, path: str) -> None:
+    context = browser.new_context()
+    page = context.new_page()
+    requested: list[str] = []
+    page.on("request", lambda request: requested.append(request.url))
+    page.on("response", lambda response: requested.append(f"{response.status}") if response.status >= 400 else None)
+
+    page.goto(stage.url + path)
+    page.wait_for_timeout(1500)
+    context.close()
+
+    assert [url for url in requested if not url.startswith((stage.url, "data:", "blob:"))] == []
+
+
+@pytest.mark.parametrize("path", ["/", "/overview", "/try"])
+def test_pages_when_the_window_is_narrow_then_nothing_is_cut_off(
+    stage: Stage, visitor: Callable[..., Page], path: str
+) -> None:
+    page = visitor(stage.url + path, viewport={"width": 360, "height": 740})
+    page.wait_for_timeout(1200)
+
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+@pytest.mark.parametrize("path", ["/", "/overview", "/try"])
+def test_pages_when_read_aloud_then_every_control_has_a_name(
+    stage: Stage, visitor: Callable[..., Page], path: str
+) -> None:
+    page = visitor(stage.url + path)
+    page.wait_for_timeout(1200)
+
+    nameless = page.evaluate(
+        "[...document.querySelectorAll('button, a, input, textarea')].filter((one) => one.checkVisibility()"
+        " && !(one.innerText.trim() || one.ariaLabel || one.title || one.labels?.length)).map((one) => one.outerHTML)"
+    )
+    assert nameless == []
+
+
+def test_pages_when_the_application_has_routes_then_they_are_not_shadowed(stage: Stage) -> None:
+    import httpx
+
+    assert httpx.get(f"{stage.url}/healthz").json() == {"status": "ok"}
+
+
+def test_overview_when_messages_flow_then_numbers_and_charts_move(stage: Stage, visitor: Callable[..., Page]) -> None:
+    page = visitor(f"{stage.url}/overview")
+    total = page.locator(".tile b").first
+    expect(total).to_have_text(re.compile(r"2,18\d,\d{3}"))
+    expect(page.locator(".js-plotly-plot .main-svg").first).to_be_visible()
+    before, drawn = total.inner_text(), page.locator(".js-plotly-plot").first.inner_html()
+
+    expect(total).not_to_have_text(before, timeout=8000)
+
+    assert eventually(lambda: page.locator(".js-plotly-plot").first.inner_html() != drawn)
+    expect(page.locator(".versions .champion th b")).to_have_text("v3")
+    expect(page.locator(".roles li")).to_have_count(3)
+
+
+def test_overview_when_another_dimension_is_chosen_then_its_labels_are_drawn(
+    stage: Stage, visitor: Callable[..., Page]
+) -> None:
+    page = visitor(f"{stage.url}/overview")
+    expect(page.locator(".chart").nth(1)).to_contain_text("critical")
+
+    page.get_by_role("button", name="event_type").click()
+
+    expect(page.locator(".chart").nth(1)).to_contain_text("Heartbeat")
+
+
+def test_overview_when_nothing_came_then_it_says_so(stage: Stage, visitor: Callable[..., Page]) -> None:
+    stage.services = FakeServices(())
+    page = visitor(f"{stage.url}/overview")
+
+    expect(page.locator(".chart > .empty").first).to_have_text("Nothing came in this time.")
+    expect(page.locator(".versions")).to_contain_text("No model yet")
+
+
+def test_try_when_a_message_is_typed_then_labels_and_weighty_words_show(
+    stage: Stage, visitor: Callable[..., Page]
+) -> None:
+    page = visitor(f"{stage.url}/try")
+
+    page.locator("textarea").fill(EVIL)
+
+    expect(page.locator(".verdict")).to_have_count(3)
+    expect(page.locator(".weighed mark").first).to_be_visible()
+    assert page.locator(".weighed").inner_text() == EVIL
+    assert page.evaluate("window.hacked") is None
+
+
+def test_try_when_it_is_corrected_then_the_correction_is_stored(stage: Stage, visitor: Callable[..., Page]) -> None:
+    page = visitor(f"{stage.url}/try")
+    page.locator("textarea").fill(LINES[3])
+
+    page.locator(".correct").click()
+    page.locator(".feedback .label", has_text="critical").click()
+    page.locator(".save").click()
+
+    expect(page.locator(".notice")).to_contain_text("stored as an answer")
+    text, labels, annotator = stage.labelling.annotated[0]
+    assert (text, labels["severity"], annotator) == (LINES[3], "critical", "guest")
+
+
+def test_try_when_it_was_right_then_that_is_stored_too(stage: Stage, visitor: Callable[..., Page]) -> None:
+    page = visitor(f"{stage.url}/try")
+    page.locator("textarea").fill(LINES[3])
+
+    page.locator(".yes").click()
+
+    assert eventually(lambda: len(stage.labelling.annotated) == 1)
+    assert set(stage.labelling.annotated[0][1]) == {"severity", "event_type", "category"}
