@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING, Any
 from fastapi import FastAPI
 
 from vigie import __version__
-from vigie.api.answers import answers, send_body
+from vigie.api.answers import answers, labels_schema, send_body
 from vigie.api.guard import LOOPBACK, MAX_BODY_BYTES, Guard
 from vigie.api.health import health
 from vigie.api.inbox import inbox
-from vigie.api.predictions import predictions
+from vigie.api.predictions import FEEDBACK_LABELS, predictions
 from vigie.api.problems import install_problems
 from vigie.api.reference import reference
 
@@ -58,6 +58,9 @@ def _describe(app: FastAPI, services: "Services") -> None:
     def openapi() -> dict[str, Any]:
         schema = generate()
         schema["paths"]["/send"]["post"]["requestBody"] = send_body(services.dimensions)
+        feedback = schema["components"]["schemas"]["Feedback"]["properties"]
+        labels = {**labels_schema(services.dimensions), "minProperties": 1}
+        feedback["labels"] = {"anyOf": [labels, {"type": "null"}], "description": FEEDBACK_LABELS}
         return schema
 
     app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's documented way to extend the schema

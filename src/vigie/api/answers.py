@@ -104,6 +104,19 @@ def answers(services: "Services") -> APIRouter:
     return router
 
 
+def labels_schema(dimensions: tuple[Dimension, ...]) -> dict[str, Any]:
+    """Describe an object of labels by dimension for OpenAPI."""
+    labels = {dimension.name: {"type": "string", "enum": list(dimension.label_names)} for dimension in dimensions}
+    return {"type": "object", "properties": labels, "additionalProperties": False}
+
+
+def _never_null(schema: dict[str, Any]) -> dict[str, Any]:
+    """Describe a field that may be left out, but not be null: a form has no null."""
+    kinds = schema.get("anyOf", [schema])
+    kept = {name: value for name, value in schema.items() if name not in {"anyOf", "default"}}
+    return {**kept, **kinds[0]}
+
+
 def _question(asked: "Asked", dimensions: tuple[Dimension, ...]) -> dict[str, Any]:
     question = asked.question
     return {
@@ -156,13 +169,14 @@ def send_body(dimensions: tuple[Dimension, ...]) -> dict[str, Any]:
     """Describe the body of `/send` for OpenAPI, with the dimensions and labels there are."""
     schema = Sent.model_json_schema()
     chosen = {dimension.name: dimension.label_names[0] for dimension in dimensions}
-    plain = {dimension.name: {"type": "string", "enum": list(dimension.label_names)} for dimension in dimensions}
-    labels = {"type": "object", "properties": plain, "additionalProperties": False}
-    schema["properties"] = {**plain, **schema["properties"], "labels": labels}
+    labels = labels_schema(dimensions)
+    fields = {**labels["properties"], **schema["properties"], "labels": labels}
+    schema["anyOf"] = [{"required": ["question_id"]}, {"required": ["message"]}]
+    schema["properties"] = fields
     schema["examples"] = [{"question_id": 12, **chosen}, {"message": "disk sda failed", "labels": chosen}]
-    fields = {name: value for name, value in schema["properties"].items() if name != "labels"}
+    plain = {name: _never_null(value) for name, value in fields.items() if name != "labels"}
     examples = [{"question_id": 12, **chosen}, {"message": "disk sda failed", **chosen}]
-    form = {**schema, "properties": fields, "examples": examples}
+    form = {**schema, "properties": plain, "examples": examples}
     return {
         "required": True,
         "content": {JSON: {"schema": schema}, FORM: {"schema": form}, MULTIPART: {"schema": form}},

@@ -25,10 +25,20 @@ def _not_blank(text: str) -> str:
     return text
 
 
+def _not_too_long(text: str) -> str:
+    if len(text) > MAX_TEXT_CHARACTERS:
+        raise ValueError(f"has {len(text)} characters; expected at most {MAX_TEXT_CHARACTERS}")
+    return text
+
+
 Text = Annotated[
     str,
-    StringConstraints(min_length=1, max_length=MAX_TEXT_CHARACTERS),
-    Field(pattern=r"\S", description="One message.", examples=["ERROR: could not connect to 10.0.0.7:5432"]),
+    StringConstraints(min_length=1, pattern=r"\S"),
+    AfterValidator(_not_too_long),
+    Field(
+        description=f"One message, at most {MAX_TEXT_CHARACTERS:,} characters.",
+        examples=["ERROR: could not connect to 10.0.0.7:5432"],
+    ),
 ]
 Annotator = Annotated[
     str,

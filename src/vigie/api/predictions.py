@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from vigie.app import Services
 
 MAX_TEXTS = 10_000
+FEEDBACK_LABELS = "The right labels by dimension; some of them are enough."
 
 _LINE = "2026-11-21 03:18:54 ERROR payment 4711 could not be stored: timeout"
 
@@ -55,11 +56,7 @@ class Feedback(Body):
 
     text: Text
     right: bool = Field(description="Whether every label shown was right.")
-    labels: dict[str, str] | None = Field(
-        default=None,
-        description="The right labels by dimension; some of them are enough.",
-        examples=[{"severity": "error"}],
-    )
+    labels: dict[str, str] | None = Field(default=None, description=FEEDBACK_LABELS, examples=[{"severity": "error"}])
     annotator: Annotator = DEFAULT_ANNOTATOR
 
 
