@@ -46,3 +46,34 @@ def json_objects(values: st.SearchStrategy[str] | None = None) -> st.SearchStrat
 
 def _arrays(values: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
     return st.lists(values, max_size=3).map(lambda parts: f"[{','.join(parts)}]")
+
+
+LOG_PIECES = (
+    *("status=404", "code: 7", "exit 1", '" 200 ', "HTTP/1.1", "HTTP/<num>", "<34>", "%LINK-3-UPDOWN:", "error 0x80070005"),
+    *("10.0.0.1", "10.0.0.1:80", "fe80::1", "::", "00:1a:2b:3c:4d:5e", "4bf92f3577b34da6", "0x1f", "R02-M1-N0-C:J12-U11"),
+    *("2024-01-02", "T10:11:12.345Z", "10:11:12", "Jan  2 10:11:12 ", "Mon", "Dec 05", "2005", "+0200", "UTC", "AM"),
+    *("blk_-12", "attempt_14_r_0", "x7k2p", "12", "-3", "1e-5", "5ms", "1h2m", "10 KB", "3G", "0 errors", "user=bob"),
+    *("/a/b7", "/a", "C:\\x\\y", "http://a/b", "s3://b", "a@b.co", "a.b.com", "web-3 sshd[1]: ", "host=a", "Mozilla/5.0 (x)"),
+    *("<num>", "<time>", "<ip>", "<", ">", "[", "]", " ", "  ", "\n", "\tat x.Y(Z.java:3)", '\n  File "x", line 1', ":", "-"),
+    *("_", ".", ",", "/", "=", "0", "7", "a", "f", "Z", "é", "\x00", "\U000f0134", "@", "://", "?", '"', "goroutine 1 [run]:"),
+)
+SOCIAL_PIECES = (
+    *("@bob", "@", "#Fail", "http://t.co/x", "www.", "htttp://x", "a@b.co", "&amp;", "&amp;amp;lt;", "&#38;#64;", "&", ";"),
+    *("sooo", "NOOOO", "!!!", "...", "\u2019", "\u200b", "👍🏽", "❤️", "🤦\u200d♀️", "哈哈哈", "ß", "İ", "ﬁ", "\ufdfa", "1000", "<"),
+    *(">", " ", "\n", "\x00", "a", "A", "\u0301", "\u200d", "<url>", "RT "),
+)
+
+
+def log_texts() -> st.SearchStrategy[str]:
+    """Return texts made of what log lines are made of, put together at random."""
+    return st.lists(st.sampled_from(LOG_PIECES), max_size=12).map("".join)
+
+
+def social_texts() -> st.SearchStrategy[str]:
+    """Return texts made of what social texts are made of, put together at random."""
+    return st.lists(st.sampled_from(SOCIAL_PIECES), max_size=10).map("".join)
+
+
+def any_texts() -> st.SearchStrategy[str]:
+    """Return texts of any characters that can be encoded."""
+    return st.text(st.characters(exclude_categories=["Cs"]), max_size=60)
