@@ -22,9 +22,9 @@ from vigie.store.traffic import Series
 
 VARIABLE = re.compile(r"\b\d+(?:\.\d+)*(?:ms|s|%|MB)?\b|\b[0-9a-f]{8,}\b|/[\w/.-]+")
 WHYS = (
-    {"why": "margin", "dimension": "severity", "score": 0.94, "labels": ["warning", "error"]},
-    {"why": "least_confidence", "dimension": "event_type", "score": 0.71},
-    {"why": "entropy", "dimension": "category", "score": 0.88},
+    {"why": "uncertain", "dimension": "severity", "margin": 0.0312, "size": 4001},
+    {"why": "uncertain", "dimension": "event_type", "confidence": 0.41, "size": 310},
+    {"why": "uncertain", "dimension": "category", "entropy": 0.88, "size": 72},
     {"why": "largest"},
 )
 LINES = (

@@ -8,44 +8,41 @@ from vigie.web.formats import percent
 from vigie.web.words import Words
 
 
-def why(question: Question, confidence: Mapping[str, float], words: Words) -> str:
-    """Say why a question was asked.
+def why(question: Question, words: Words) -> str:
+    """Say why a question was asked; nothing when a strategy gave a reason that is not known here.
 
     Parameters
     ----------
     question
-        Its ``reason`` has at least ``why``: a strategy's name, or ``largest``; a reason nobody foresaw is left out.
-    confidence
-        Of the current prediction, by dimension, in [0, 1].
+        Its ``reason`` says ``why``: ``uncertain`` (with ``dimension`` and ``margin``, ``confidence`` or ``entropy``),
+        ``frequent``, ``largest`` or ``random``.
     words
         The visitor's language.
     """
     if question.kind is QuestionKind.AUDIT:
         return words.gettext("Drawn at random from the stream, to measure how good the labels are. It never trains.")
-    name = str(question.reason.get("why", "")).partition(".")[0]
-    if name == "largest":
+    reason = question.reason.get("why")
+    if reason in {"largest", "frequent"}:
         return words.gettext("One of the most frequent kinds of message that nobody has labelled.")
-    if name == "random":
+    if reason == "random":
         return words.gettext("Drawn at random.")
-    if name in {"margin", "entropy", "least_confidence"}:
-        return _unsure(name, question.reason, confidence, words)
-    return ""
+    return _unsure(question.reason, words) if reason == "uncertain" else ""
 
 
-def _unsure(name: str, reason: Mapping[str, object], confidence: Mapping[str, float], words: Words) -> str:
-    dimension = str(reason.get("dimension") or min(confidence, key=lambda key: confidence[key], default=""))
-    if not dimension:
-        return words.gettext("The model is unsure about it.")
-    candidates = reason.get("labels")
-    if name == "margin" and isinstance(candidates, list | tuple) and len(candidates) == 2:  # noqa: PLR2004 — two labels nearly tie
-        first, second = candidates
-        return words.gettext("The model hesitates between {first} and {second}.", first=first, second=second)
-    if name == "entropy":
-        return words.gettext("The model finds many answers likely for {dimension}.", dimension=dimension)
-    if dimension not in confidence:
-        return words.gettext("The model is unsure about it.")
-    sure = percent(confidence[dimension], words.language)
-    return words.gettext("The model is least sure about {dimension}: {sure}.", dimension=dimension, sure=sure)
+def _unsure(reason: Mapping[str, object], words: Words) -> str:
+    dimension = str(reason.get("dimension", ""))
+    margin, sure = reason.get("margin"), reason.get("confidence")
+    if isinstance(margin, float | int):
+        apart = percent(float(margin), words.language)
+        return words.gettext(
+            "Two labels of {dimension} are nearly tied: {apart} apart.", dimension=dimension, apart=apart
+        )
+    if isinstance(sure, float | int):
+        shown = percent(float(sure), words.language)
+        return words.gettext("The model is least sure about {dimension}: {sure}.", dimension=dimension, sure=shown)
+    if "entropy" in reason:
+        return words.gettext("The model finds many labels likely for {dimension}.", dimension=dimension)
+    return words.gettext("The model is unsure about it.")
 
 
 def nothing_to_ask(status: Mapping[str, Any], words: Words) -> tuple[str, str]:

@@ -73,7 +73,7 @@ def question_view(
         "cut": _cut(len(text) - len(shown), words),
         "long": len(shown) > 320 or shown.count("\n") > 4,  # noqa: PLR2004 — what still reads well in the large face
         "covers": words.ngettext("Labels {n} message", "Labels {n} messages", question.count),
-        "why": why(question, prediction.confidence, words),
+        "why": why(question, words),
         "audit": question.kind.value == "audit",
         "samples": [sample[:MAX_CHARACTERS] for sample in others],
         "samples_title": words.ngettext("{n} other message like it", "{n} other messages like it", len(others)),

@@ -7,7 +7,6 @@ from vigie.web.reasons import nothing_to_ask, why
 from vigie.web.words import words_in
 
 EN, FR = words_in("en"), words_in("fr")
-CONFIDENCE = {"severity": 0.9, "event_type": 0.41}
 
 
 def a_question(reason: dict[str, object], kind: QuestionKind = QuestionKind.STRATEGY) -> Question:
@@ -27,37 +26,31 @@ def a_status(*, total: int = 0, groups: int = 0, leased: int = 0, roles: tuple[s
     ("reason", "english", "french"),
     [
         ({"why": "largest"}, "most frequent", "plus fréquentes"),
-        ({"why": "random.v1"}, "at random", "au hasard"),
-        ({"why": "least_confidence"}, "least sure about event_type: 41%", "le moins sûr de event_type"),
-        ({"why": "least_confidence.v1", "dimension": "severity"}, "severity: 90%", "severity"),
-        ({"why": "entropy", "dimension": "severity"}, "many answers likely for severity", "plusieurs réponses"),
-        ({"why": "margin", "labels": ["error", "warning"]}, "between error and warning", "entre error et warning"),
-        ({"why": "margin", "dimension": "category"}, "The model is unsure", "Le modèle hésite"),
+        ({"why": "frequent", "size": 9}, "most frequent", "plus fréquentes"),
+        ({"why": "random"}, "at random", "au hasard"),
+        ({"why": "uncertain", "dimension": "severity", "margin": 0.031}, "severity are nearly tied: 3% apart", "à 3"),
+        ({"why": "uncertain", "dimension": "severity", "confidence": 0.41}, "severity: 41%", "severity\xa0: 41"),
+        ({"why": "uncertain", "dimension": "severity", "entropy": 0.9}, "many labels likely", "plusieurs étiquettes"),
+        ({"why": "uncertain"}, "The model is unsure", "Le modèle hésite"),
     ],
 )
 def test_why_when_a_strategy_asked_then_the_sentence_says_so(
     reason: dict[str, object], english: str, french: str
 ) -> None:
-    question = a_question(reason)
-
-    assert english in why(question, CONFIDENCE, EN)
-    assert french in why(question, CONFIDENCE, FR)
+    assert english in why(a_question(reason), EN)
+    assert french in why(a_question(reason), FR)
 
 
 def test_why_when_it_is_an_audit_then_it_says_that_it_never_trains() -> None:
     question = a_question({"why": "largest"}, QuestionKind.AUDIT)
 
-    assert "never trains" in why(question, CONFIDENCE, EN)
-    assert "Ne sert jamais à entraîner" in why(question, CONFIDENCE, FR)
+    assert "never trains" in why(question, EN)
+    assert "Ne sert jamais à entraîner" in why(question, FR)
 
 
-@pytest.mark.parametrize("reason", [{}, {"why": "a strategy of somebody else"}, {"why": None}])
+@pytest.mark.parametrize("reason", [{}, {"why": "a reason of somebody else"}, {"why": None}])
 def test_why_when_the_reason_is_unknown_then_nothing_is_said(reason: dict[str, object]) -> None:
-    assert why(a_question(reason), CONFIDENCE, EN) == ""
-
-
-def test_why_when_nothing_is_predicted_then_it_is_plainly_unsure() -> None:
-    assert why(a_question({"why": "margin"}), {}, EN) == "The model is unsure about it."
+    assert why(a_question(reason), EN) == ""
 
 
 @pytest.mark.parametrize(

@@ -83,7 +83,7 @@ const overlays = `
     <dl><template v-for="label in dimension.labels"><dt><kbd>{{ label.key }}</kbd>{{ label.name }}</dt><dd>{{ label.guideline }}</dd></template></dl>
   </section>
 </aside>
-<dialog ref="keys" class="keys-dialog" :aria-label="texts.keys" @close="panel = null" @click.self="$refs.keys.close()">
+<dialog ref="keys" class="keys-dialog" :aria-label="texts.keys" @close="panel = panel === 'keys' ? null : panel" @click.self="$refs.keys.close()">
   <header><h2>{{ texts.keys }}</h2><button type="button" class="close" @click="$refs.keys.close()" :aria-label="texts.close">×</button></header>
   <dl><dt><kbd>↵</kbd></dt><dd>{{ texts.accept_all }}</dd>
     <template v-for="action in setup.actions"><dt><kbd>{{ action.key }}</kbd></dt><dd>{{ action.explained }}</dd></template></dl>
