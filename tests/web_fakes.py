@@ -188,8 +188,9 @@ class FakeLabelling:
         freed = [self.leased.pop(name)[1] for name in question_ids if name in self.leased]
         self.waiting = sorted([*freed, *self.waiting], key=lambda asked: asked.question.id)
 
-    def renew(self, annotator: str, question_ids: Sequence[int]) -> None:
+    def renew(self, annotator: str, question_ids: Sequence[int]) -> list[int]:
         self.renewed += question_ids
+        return [name for name in question_ids if self.leased.get(name, ("", None))[0] == annotator]
 
     def annotate(self, text: str, labels: Mapping[str, str], annotator: str) -> int:
         self._work()

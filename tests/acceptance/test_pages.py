@@ -307,6 +307,19 @@ def test_label_when_the_question_went_to_someone_else_then_the_annotator_is_told
     assert stage.labelling.n_answers() == 0
 
 
+def test_label_when_a_lease_is_lost_while_reading_then_the_next_question_comes(
+    stage: Stage, visitor: Callable[..., Page]
+) -> None:
+    stage.services.settings.learning.lease_seconds = 8.0
+    page = visitor(stage.url)
+    asked = armed(page)
+
+    stage.labelling.leased[int(asked)] = ("ben", stage.labelling.leased[int(asked)][1])
+
+    expect(page.locator(".notice.problem")).to_contain_text("someone else")
+    assert armed(page) != asked
+
+
 def test_label_when_nothing_is_asked_then_it_says_why_and_comes_alive_by_itself(
     stage: Stage, visitor: Callable[..., Page]
 ) -> None:

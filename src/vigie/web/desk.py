@@ -126,11 +126,16 @@ class Desk:
                 self.held = {undone.asked.question.id: undone.asked, **self.held}
             return undone
 
-    async def renew(self) -> None:
-        """Keep the leases."""
+    async def renew(self) -> list[int]:
+        """Keep the leases; return the questions that went to someone else meanwhile, which are held no more."""
         async with self._lock:
-            if self.held:
-                await asyncio.to_thread(self._labelling.renew, self.annotator, list(self.held))
+            if not self.held:
+                return []
+            kept = await asyncio.to_thread(self._labelling.renew, self.annotator, list(self.held))
+            lost = sorted(self.held.keys() - set(kept))
+            for question_id in lost:
+                del self.held[question_id]
+            return lost
 
     async def release(self) -> None:
         """Give the questions back, for others to answer."""

@@ -1,7 +1,9 @@
 """The label page: one question at a time, answered by keys."""
 
+import asyncio
 import logging
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from nicegui import ui
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 REPLY = TypeAdapter(Reply)
 TICK_SECONDS = 1.0
+CLOSE_SECONDS = 2.0
 
 
 class DeskElement(Element, component="static/label_desk.js", esm={"vigie-desk": "static/desk"}):
@@ -69,6 +72,14 @@ class Desks:
         for desk in [self._open.pop(key)[0] for key in gone]:
             await desk.release()
 
+    async def close(self) -> None:
+        """Give back what all pages hold, if that is quick: a lease that stays runs out by itself."""
+        desks = [desk for desk, _ in self._open.values()]
+        self._open.clear()
+        with suppress(VigieError, TimeoutError):
+            async with asyncio.timeout(CLOSE_SECONDS):
+                await asyncio.gather(*(desk.release() for desk in desks))
+
 
 class LabelPage:
     """One open label page.
@@ -109,7 +120,7 @@ class LabelPage:
             await self._desks.leave(self._client.id)
         self._desk = self._desks.sit(self._client, name)
         self._told = {}
-        self._deliver(list(self._desk.held.values()))
+        await self._deliver(list(self._desk.held.values()))
         await self._refill()
         await self._tell()
 
@@ -145,7 +156,7 @@ class LabelPage:
             self._element.run_method("say", self._words.gettext("There is nothing to take back."), "")
             return
         text = self._words.gettext("Taken back. Answer it anew.")
-        view = self._views([undone.asked])[0]
+        view = (await asyncio.to_thread(self._views, [undone.asked]))[0]
         self._element.run_method("restore", view, dict(undone.labels), text, undone.action == "answered")
 
     async def _tick(self) -> None:
@@ -156,8 +167,8 @@ class LabelPage:
         try:
             await self._tell()
             await self._refill()
-            if self._ticks % self._renew_every == 0:
-                await self._desk.renew()
+            if self._ticks % self._renew_every == 0 and (lost := await self._desk.renew()):
+                self._element.run_method("withdraw", lost)
         except VigieError as error:
             self._element.run_method("say", str(error), "problem")
 
@@ -167,11 +178,11 @@ class LabelPage:
 
     async def _refill(self) -> None:
         if self._desk is not None and (new := await self._desk.fill()):
-            self._deliver(new)
+            await self._deliver(new)
 
-    def _deliver(self, asked: "Sequence[Asked]") -> None:
+    async def _deliver(self, asked: "Sequence[Asked]") -> None:
         if asked:
-            self._element.run_method("deliver", self._views(asked))
+            self._element.run_method("deliver", await asyncio.to_thread(self._views, asked))
 
     def _views(self, asked: "Sequence[Asked]") -> list[dict[str, Any]]:
         spans = self._services.variable_parts
@@ -188,14 +199,15 @@ class LabelPage:
             self._element.run_method("tell", told)
         if told["model"] != self._model:
             self._model = told["model"]
-            self._repredict()
+            await self._repredict()
 
-    def _repredict(self) -> None:
+    async def _repredict(self) -> None:
         """Give the questions that wait in the browser the new model's predictions; the one being read stays as it is."""
         if self._desk is None or not self._desk.held:
             return
         held = list(self._desk.held.values())
-        predictions = self._services.predict([asked.text for asked in held])
+        texts = [asked.text for asked in held]
+        predictions = await asyncio.to_thread(self._services.predict, texts)
         views = {
             asked.question.id: prediction_view(prediction, self._words)
             for asked, prediction in zip(held, predictions, strict=True)

@@ -65,6 +65,7 @@ def texts(words: Words) -> dict[str, str]:
         "saves_on_key": say("One key saves and goes on"),
         "skipped": say("Skipped."),
         "today": say("by you today"),
+        "withdrawn": say("The question went to someone else meanwhile; here is the next one."),
         "unsent_many": say(
             "{n} answers are not sent yet. They are kept here and go out as soon as the server is back.", n="{n}"
         ),

@@ -41,6 +41,7 @@ def add(app: FastAPI, services: "Services", secret: str) -> None:
         with frame(services, seen_by, "/try", seen_by.words.gettext("Try")):
             TryPage(services, seen_by)
 
+    pages.on_shutdown(desks.close)
     pages.add_static_files(STATIC_URL, STATIC, max_cache_age=31_536_000)
     ui.run_with(
         app,

@@ -202,6 +202,19 @@ def test_renew_when_questions_are_held_then_their_leases_are_renewed() -> None:
     assert services.labelling.renewed == [1, 2, 3, 4, 5]
 
 
+def test_renew_when_a_question_went_to_someone_else_then_it_is_held_no_more() -> None:
+    async def work() -> list[int]:
+        await desk.fill()
+        services.labelling.leased[2] = ("ben", desk.held[2])
+        return await desk.renew()
+
+    services = FakeServices()
+    desk = a_desk(services)
+
+    assert run(work()) == [2]
+    assert list(desk.held) == [1, 3, 4, 5]
+
+
 def test_reply_when_it_waited_under_another_name_then_it_is_stored_under_that_name() -> None:
     async def work() -> Refusal | None:
         await old.fill()

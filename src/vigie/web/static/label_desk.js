@@ -105,6 +105,12 @@ export default {
       this.show({ ...question, chosen: wasAnswer ? labels : undefined });
       this.say(text);
     },
+    withdraw(ids) {
+      this.queue = this.queue.filter((question) => !ids.includes(question.id));
+      if (!this.current || !ids.includes(this.current.id)) return;
+      this.next();
+      this.say(this.texts.withdrawn, "problem");
+    },
     repredict(predictions) {
       for (const question of this.queue) Object.assign(question, predictions[question.id]);
     },
