@@ -13,7 +13,14 @@ from vigie.errors import MissingExtraError, SettingsError, UnavailableError
 from vigie.store.engine import BUSY_SECONDS, prepare_sqlite, reason, shown
 
 _EXPECTED = "expected sqlite:///FILE or postgresql://USER:PASSWORD@HOST/DATABASE; change store.url in vigie.toml"
-_REFUSED: Final = ("28000", "28P01", "3D000", "42501")  # PostgreSQL: no such user, wrong password, database, permission
+# The driver gives no error code for a connection that was refused; a server that speaks another language is waited for.
+_REFUSED: Final = (
+    "authentication failed",
+    "does not exist",
+    "no pg_hba.conf entry",
+    "permission denied",
+    "no password",
+)
 
 
 _OPTIONS: Final[Mapping[str, Any]] = {
@@ -142,7 +149,7 @@ def _explained(url: URL, error: exc.DBAPIError) -> SettingsError | UnavailableEr
     if url.drivername == "sqlite" and "locked" not in said:
         advice = "put it where this user may write, or choose another file: store.url in vigie.toml"
         return SettingsError(f"the database {url.database} cannot be used: {said}; {advice}")
-    if getattr(error.orig, "sqlstate", None) in _REFUSED:
+    if any(words in said for words in _REFUSED):
         return SettingsError(f"the database {shown(url)} refuses us: {said}; check store.url and its password")
     return UnavailableError(f"the database {shown(url)} does not answer: {said}", retry_after_seconds=5.0)
 

@@ -80,6 +80,12 @@ class Pool:
             query = select(func.count()).select_from(groups).where(groups.c.state == GroupState.ANSWERED)
             return int(connection.execute(query).scalar_one())
 
+    def messages(self) -> int:
+        """Return how many messages there are in all groups that nobody flagged."""
+        with self._database.read() as connection:
+            query = select(func.sum(groups.c.count)).where(groups.c.state != GroupState.FLAGGED)
+            return int(connection.execute(query).scalar_one() or 0)
+
     def unlabelled(self, limit: int | None = None) -> pl.DataFrame:
         """Return the groups without an answer that nobody flagged, largest first.
 
