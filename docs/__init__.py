@@ -1,0 +1,1 @@
+"""The documents; `python -m docs.reference` writes the generated ones."""

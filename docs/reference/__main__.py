@@ -1,0 +1,155 @@
+"""Writes the reference pages from the code: `python -m docs.reference`; a test fails while they differ."""
+
+import inspect
+import sys
+import typing
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import typer
+from prometheus_client.parser import text_string_to_metric_families
+from pydantic import BaseModel
+from pydantic_core import PydanticUndefined
+
+from vigie import errors, plugins
+from vigie.cli import app
+from vigie.monitoring import Metrics, Snapshot
+from vigie.settings import Settings, models
+
+FOLDER = Path(__file__).parent
+NOTE = "<!-- written by `make docs`; change the docstrings in the code instead -->\n"
+OFFERED = {"name", "inbox", "checkpoints", "until_end", "max_message_bytes", "transactional_id", "self", "clock"}
+
+
+def pages() -> dict[str, str]:
+    """Return every generated page by file name."""
+    return {
+        "settings.md": "\n".join(_settings()),
+        "commands.md": "\n".join(_commands()),
+        "metrics.md": "\n".join(_metrics()),
+        "errors.md": "\n".join(_errors()),
+    }
+
+
+def _settings() -> Iterator[str]:
+    yield f"{NOTE}# Settings\n"
+    yield "`vigie.toml`, section by section. Every key can be set in the environment as `VIGIE_SECTION__KEY`.\n"
+    for name, field in Settings.model_fields.items():
+        section = _section(field.annotation)
+        if section is not None:
+            yield from _section_lines(name, section)
+    for family in ("sources", "sinks"):
+        for name in plugins.names(family):
+            yield from _part_lines(family, name)
+
+
+def _section(annotation: Any) -> type[BaseModel] | None:
+    found = [kind for kind in (annotation, *typing.get_args(annotation)) if inspect.isclass(kind)]
+    return next((kind for kind in found if issubclass(kind, models.Section)), None)
+
+
+def _section_lines(name: str, section: type[BaseModel]) -> Iterator[str]:
+    text = inspect.cleandoc(section.__doc__ or "").replace("``", "`")
+    yield f"## {name}\n\n{text}\n\n| key | type | default |\n|---|---|---|"
+    for key, field in section.model_fields.items():
+        default = "required" if field.default is PydanticUndefined and not field.default_factory else _default(field)
+        yield f"| `{key}` | {_kind(field.annotation)} | {default} |"
+    yield ""
+
+
+def _default(field: Any) -> str:
+    value = field.get_default(call_default_factory=True)
+    return f"`{list(value) if isinstance(value, tuple) else value!r}`" if value not in ("", None) else ""
+
+
+def _part_lines(family: str, name: str) -> Iterator[str]:
+    part = plugins.load(family, name)
+    hints = typing.get_type_hints(part.__init__)
+    yield f"## {family} of type `{name}`\n\n{_first_paragraph(part)}\n\n| key | type | default |\n|---|---|---|"
+    for key, parameter in inspect.signature(part).parameters.items():
+        if key not in OFFERED:
+            empty = parameter.default is inspect.Parameter.empty
+            default = "required" if empty else f"`{parameter.default!r}`" if parameter.default is not None else ""
+            yield f"| `{key}` | {_kind(hints.get(key, ''))} | {default} |"
+    yield f"\n{_parameters(part)}\n"
+
+
+def _first_paragraph(part: Any) -> str:
+    return inspect.cleandoc(part.__doc__ or "").split("\n\n")[0].replace("\n", " ").replace("``", "`")
+
+
+def _parameters(part: Any) -> str:
+    """Return the part's own words about its parameters as a list."""
+    _, _, rest = inspect.cleandoc(part.__doc__ or "").partition("Parameters\n----------\n")
+    lines: list[str] = []
+    for line in rest.partition("\n\n")[0].splitlines():
+        if line.startswith(" "):
+            lines[-1] += f" {line.strip()}"
+        elif not set(line.split(", ")) <= OFFERED:
+            lines.append(f"- **{line.strip()}**:")
+        else:
+            lines.append("")
+    return "\n".join(line for line in lines if line.startswith("-")).replace("``", "`")
+
+
+def _kind(annotation: Any) -> str:
+    name = annotation.__name__ if inspect.isclass(annotation) else str(annotation)
+    for old, new in (("typing.", ""), ("collections.abc.", ""), ("vigie.settings.models.", ""), ("|", "or")):
+        name = name.replace(old, new)
+    return f"`{name}`" if "Annotated" not in name else "`str`"
+
+
+def _commands() -> Iterator[str]:
+    yield f"{NOTE}# Commands\n"
+    group: Any = typer.main.get_command(app)
+    context = typer.Context(group, info_name="vigie")
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        text = inspect.cleandoc(command.help or "").replace("``", "`")
+        yield f"## vigie {name}\n\n{text}\n\n| option | what it does |\n|---|---|"
+        for parameter in command.params:
+            label = ", ".join(f"`{option}`" for option in parameter.opts) or f"`{parameter.name}`"
+            yield f"| {label} | {_one_line(getattr(parameter, 'help', None))} |"
+        yield ""
+
+
+def _one_line(text: str | None) -> str:
+    return " ".join((text or "").split()).replace("|", "\\|")
+
+
+def _metrics() -> Iterator[str]:
+    yield f"{NOTE}# Metrics\n\n`GET /metrics`, in Prometheus's text format. No message text and no id is ever a label.\n"
+    yield "| metric | type | labels | what it tells |\n|---|---|---|---|"
+    for family in text_string_to_metric_families(Metrics().render(_example()).decode()):
+        names = sorted({name for sample in family.samples for name in sample.labels} - {"le"})
+        suffix = "_total" if family.type == "counter" else ""
+        if not family.name.endswith("_created"):
+            yield f"| `{family.name}{suffix}` | {family.type} | {', '.join(names)} | {family.documentation} |"
+
+
+def _example() -> Snapshot:
+    rows = [
+        ("s", "route", "", "auto", 1),
+        ("s", "label", "d", "l", 1),
+        ("s", "confidence", "d", "1", 1),
+        ("s", "dead_letter", "", "", 1),
+    ]
+    totals = pl.DataFrame(rows, schema=["source", "kind", "dimension", "value", "count"], orient="row")
+    lag: Mapping[tuple[str, str, int], int] = {("s", "t", 0): 1}
+    return Snapshot(totals, {"open": 1}, aliases={"champion": "1"}, lag=lag, accuracy={"d": 1.0})
+
+
+def _errors() -> Iterator[str]:
+    yield f"{NOTE}# Errors\n\n```\n{inspect.cleandoc(errors.__doc__ or '').partition('::')[2].strip()}\n```\n"
+    for name, kind in vars(errors).items():
+        if inspect.isclass(kind) and issubclass(kind, errors.VigieError):
+            yield f"- `{name}`: {_first_paragraph(kind)}"
+    yield ""
+
+
+if __name__ == "__main__":
+    for name, text in pages().items():
+        (FOLDER / name).write_text(text, encoding="utf-8")
+    sys.exit(0)
