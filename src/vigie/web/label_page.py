@@ -103,6 +103,7 @@ class LabelPage:
         self._told: dict[str, Any] = {}
         self._model: str | None = None
         self._ticks = 0
+        self._in_trouble = False
         self._client = ui.context.client
         self._element = DeskElement(self._setup())
         self._element.on("sit", self._sit)
@@ -121,8 +122,9 @@ class LabelPage:
         self._desk = self._desks.sit(self._client, name)
         self._told = {}
         await self._deliver(list(self._desk.held.values()))
-        await self._refill()
-        await self._tell()
+        with suppress(VigieError):  # likewise
+            await self._refill()
+            await self._tell()
 
     async def _reply(self, event: GenericEventArguments) -> None:
         if self._desk is None:
@@ -133,7 +135,8 @@ class LabelPage:
             self._element.run_method("confirm", nonce)
         else:
             self._element.run_method("refuse", nonce, refusal.gone, refusal.problem)
-        await self._refill()
+        with suppress(VigieError):  # the next tick tries again, and says what is wrong
+            await self._refill()
 
     async def _stored(self, desk: Desk, args: Any) -> Refusal | None:
         try:
@@ -170,7 +173,15 @@ class LabelPage:
             if self._ticks % self._renew_every == 0 and (lost := await self._desk.renew()):
                 self._element.run_method("withdraw", lost)
         except VigieError as error:
-            self._element.run_method("say", str(error), "problem")
+            self._trouble(str(error))
+        else:
+            self._trouble("")
+
+    def _trouble(self, problem: str) -> None:
+        """Say what is wrong while it lasts; the next tick tries again."""
+        if problem or self._in_trouble:
+            self._element.run_method("say", problem, "problem")
+        self._in_trouble = bool(problem)
 
     @property
     def _renew_every(self) -> int:

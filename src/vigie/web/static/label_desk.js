@@ -242,9 +242,9 @@ export default {
       const row = event.currentTarget;
       this.$nextTick(() => row.querySelector("[aria-checked=true]")?.focus());
     },
-    /** A button clicked with the mouse must not keep Enter for itself. */
+    /** What was clicked with the mouse must not keep Enter for itself. */
     dropFocus(event) {
-      if (event.detail > 0) event.target.closest("button")?.blur();
+      if (event.detail > 0) event.target.closest("button, summary")?.blur();
     },
     onLeave(event) {
       if (outbox.waiting().length) event.preventDefault();

@@ -92,7 +92,7 @@ const overlays = `
 </dialog>`;
 
 export const template = `
-<div class="desk" :data-state="current ? 'asking' : 'waiting'" @click="dropFocus">
+<div class="desk" :data-state="current ? 'asking' : 'waiting'" :style="{ '--rows': setup.dimensions.length }" @click="dropFocus">
   <div class="desk-main">
     <p v-if="unsent" class="banner">{{ unsentText }}</p>
     <article v-if="current" class="question" :data-question="current.id" :data-armed="armed ? '' : undefined">
