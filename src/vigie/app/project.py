@@ -2,16 +2,19 @@
 
 import threading
 from collections.abc import Callable, Mapping
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Self
 
 import polars as pl
 
+from vigie import plugins
 from vigie.app.parts import build, database_url, in_folder
-from vigie.errors import SettingsError
+from vigie.errors import SettingsError, UnknownPartError
 from vigie.labelling import Labelling
 from vigie.labels import Dimension
+from vigie.learner.loop import Learner, Plan
+from vigie.registry import Registry
 from vigie.rules import Rules
 from vigie.settings import Settings, load
 from vigie.store import Store
@@ -79,10 +82,8 @@ class Project:
         )
 
     @cached_property
-    def registry(self) -> Any:
+    def registry(self) -> Registry:
         """The model registry; its packages are imported at the first use."""
-        from vigie.registry import Registry  # noqa: PLC0415 — MLflow takes seconds to import
-
         settings = self.settings.registry
         return Registry(
             database_url(settings.tracking_uri, self.folder),
@@ -197,6 +198,41 @@ class Project:
             max_batch=settings.stream.max_batch,
             max_delay_seconds=settings.stream.max_delay_seconds,
             on_batch=on_batch,
+        )
+
+    def learner(self) -> Learner:
+        """Build the learner.
+
+        Raises
+        ------
+        SettingsError
+            The classifier or the query strategy is not installed, or the classifier refuses its parameters.
+        """
+        learning = self.settings.learning
+        try:
+            classifier = plugins.load("classifiers", learning.classifier)
+            strategy = plugins.load("strategies", learning.strategy)()
+        except UnknownPartError as error:
+            raise SettingsError(f"[learning] in vigie.toml: {error}") from error
+        make = partial(classifier, seed=learning.seed, **learning.parameters)
+        try:
+            make(self.dimensions)
+        except TypeError as error:
+            raise SettingsError(f"learning.parameters do not suit {learning.classifier}: {error}") from error
+        return Learner(
+            self.store,
+            self.registry,
+            dimensions=lambda: self.dimensions,
+            classifier=make,
+            strategy=strategy,
+            text=self.settings.project.text,
+            plan=Plan(
+                retrain_after_answers=learning.retrain_after_answers,
+                retrain_after_seconds=learning.retrain_after_seconds,
+                audit_every=learning.audit_every,
+                open_questions=learning.open_questions,
+                seed=learning.seed,
+            ),
         )
 
     def close(self) -> None:
