@@ -58,7 +58,7 @@ class Rule:
     @property
     def expression(self) -> str:
         """The pattern as the engine takes it."""
-        return f"(?i:{self.pattern})" if self.ignore_case else self.pattern
+        return f"(?i){self.pattern}" if self.ignore_case else self.pattern
 
 
 @dataclass(frozen=True)

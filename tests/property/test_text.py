@@ -1,16 +1,16 @@
 import polars as pl
 import pytest
-from generators import any_texts, log_texts, social_texts
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from generators import any_texts, log_texts, social_texts
 from vigie.text import NORMALISERS, Normaliser, normaliser
 from vigie.text.logs import _follow
 from vigie.text.masks import ROUNDS
 from vigie.text.trace import Trace
 
 TEXTS = any_texts() | log_texts() | social_texts()
-unhurried = settings(deadline=None, max_examples=60)
+unhurried = settings(deadline=None, max_examples=40)
 kinds = pytest.mark.parametrize("kind", list(NORMALISERS))
 
 
@@ -29,7 +29,7 @@ def test_normalise_when_done_again_then_changes_nothing(kind: str, text: str) ->
 
 @kinds
 @unhurried
-@given(texts=st.lists(TEXTS | st.none(), max_size=8))
+@given(texts=st.lists(TEXTS | st.none(), max_size=5))
 def test_normalise_when_given_a_batch_then_equals_one_by_one(kind: str, texts: list[str | None]) -> None:
     batch = normaliser(kind).normalise(pl.Series("text", texts, dtype=pl.String))
 

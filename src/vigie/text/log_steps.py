@@ -1,8 +1,8 @@
 """What varies in log lines, and what must stay visible.
 
-`HOST` and `NUMBERS` see every message: few patterns, no captures. `KEPT` sees the few messages that hold a meaningful
-number. All three leave few distinct texts. `REST` sees each distinct text once, may therefore look closely, and works
-on the placeholders that the others left.
+`HOST`, `ADDRESSES` and `NUMBER` see every message: few patterns, no captures. `KEPT_CODES` and `KEPT` see the few
+messages that hold a meaningful number. All of them leave few distinct texts. `REST` sees each distinct text once, may
+therefore look closely, and works on the placeholders that the others left.
 """
 
 from vigie.text.masks import EDGE, Keep, Mask, Step
@@ -17,15 +17,14 @@ _CLOCK = r"[0-9]{1,2}:[0-9]{2}:[0-9]{2}(?:[.,][0-9]{1,9})?"
 
 # The time and host in front of a syslog line; a level in the place of the host means that there is none.
 _SYSLOG = rf"{_MONTH} [ 0-9][0-9] (?:[0-9]{{4}} )?{_CLOCK} "
-_SYSLOG_5424 = r"1 [0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+(?:Z|[+-][0-9:]+) "
 _LEVEL = (
     "(?i:emerg|panic|alert|crit|fatal|severe|err|fail|except|warn|notice|info|debug|trace|verbose|fine|config|succe)"
 )
 HOST: tuple[Step, ...] = (Mask(f"^{_SYSLOG}[^ ]+", "<time> <host>", unless=f"^{_SYSLOG}{_LEVEL}"),)
 
 # Meaningful numbers. _END keeps out the first part of an address, a version or a fraction.
-_SEPARATOR = r"""["']?\]? ?(?:=|:|->)? ?\\?["'(\[#]?-?"""
-_BINDING = r"""(?:["']?\]? ?[=:(\[] ?\\?["'(\[]?-?|[ -]-?)"""
+_SEPARATOR = r"""\\?["']?\]? ?(?:=|:|->)? ?\\?["'(\[#]?-?"""
+_BINDING = r"""(?:\\?["']?\]? ?[=:(\[] ?\\?["'(\[]?-?|[ -]-?)"""
 _END = r"$|[^0-9A-Za-z_.:%]|[.:](?:$|[^0-9])"
 _CLAUSE_END = r"$|\.$|[,;)\]}\"'\\]"
 _CODE_WORD = (
@@ -36,24 +35,22 @@ _VALUE_WORD = f"(?i:{EDGE}(?:errors?|err|ret|returns?|returned|results?|response
 _COUNTED = "(?i:errors?|failures?|failed|warnings?|unreachable|dropped)"
 _METHOD = "(?:GET|HEAD|POST|PUT|DELETE|PATCH|OPTIONS)"
 _BEFORE_STATUS = rf"HTTP/(?:[0-9.]+|<num>)\\?\"? |{EDGE}HTTP |TCP_[A-Z_]+/|Completed |\| |{EDGE}{_METHOD} [^ ]+ "
+KEPT_CODES = Keep(
+    f"(?:{_CODE_WORD}|{_VALUE_WORD}){_SEPARATOR}",
+    start=("0", "[xX]"),
+    code=_H,
+    most=8,
+    seen=f"(?:{_CODE_WORD}|{_VALUE_WORD}){_SEPARATOR}<hex>",
+)
 KEPT: tuple[Keep, ...] = (
-    Keep(_CODE_WORD + _SEPARATOR, after=_END),
-    Keep(f"(?:{_CODE_WORD}|{_VALUE_WORD}){_SEPARATOR}", start=("0", "[xX]"), code=_H, most=8),
-    Keep(_VALUE_WORD + _BINDING, most=3, after=_CLAUSE_END),
-    Keep(_BEFORE_STATUS, least=3, most=3, after=_END),
-    Keep("^<", most=3, after=">"),
-    Keep("%(?:ASA|FTD|PIX|FWSM)-[0-7]-", least=6, most=6),
-    Keep("%[A-Z][A-Z0-9_]*-", most=1, after="-[A-Z<]?"),
-    Keep(EDGE, code="0", most=1, after=f" {_COUNTED}{EDGE}"),
-    Keep(rf"{EDGE}{_COUNTED}[\"']?[=:] ?[\"']?", code="0", most=1),
-)
-# What a text looks like in which every number was masked although one of `KEPT` may apply.
-KEPT_SEEN = (
-    f"(?:{_CODE_WORD}|{_VALUE_WORD})(?:{_SEPARATOR}|{_BINDING})<(?:num|hex)>|(?:{_BEFORE_STATUS})<num>|^<<num>>|%[A-Z]"
-    f"|<num> {_COUNTED}|{_COUNTED}[\"']?[=:] ?[\"']?<num>"
-)
-PRIORITY: tuple[Step, ...] = (
-    Mask("[^ ]+", "<host>", before=f"^<[0-9]{{1,3}}>(?:{_SYSLOG}|{_SYSLOG_5424})", after=" "),
+    Keep(_CODE_WORD + _SEPARATOR, after=_END, seen=f"{_CODE_WORD}{_SEPARATOR}<num>"),
+    Keep(_VALUE_WORD + _BINDING, most=3, after=_CLAUSE_END, seen=f"{_VALUE_WORD}{_BINDING}<num>"),
+    Keep(_BEFORE_STATUS, least=3, most=3, after=_END, seen=f"(?:{_BEFORE_STATUS})<num>"),
+    Keep("^<", most=3, after=">", seen="^<<num>>"),
+    Keep("%(?:ASA|FTD|PIX|FWSM)-[0-7]-", least=6, most=6, seen="%(?:ASA|FTD|PIX|FWSM)-<num>"),
+    Keep("%[A-Z][A-Z0-9_]*-", most=1, after="-[A-Z<]?", seen="%[A-Z](?:[A-Z_-]|<num>)*<num>"),
+    Keep(EDGE, code="0", most=1, after=f" {_COUNTED}{EDGE}", seen=f"<num> {_COUNTED}"),
+    Keep(rf"{EDGE}{_COUNTED}[\"']?[=:] ?[\"']?", code="0", most=1, seen=f"{_COUNTED}[\"']?[=:] ?[\"']?<num>"),
 )
 
 _UUID = f"{_H}{{8}}-{_H}{{4}}-{_H}{{4}}-{_H}{{4}}-{_H}{{12}}"
@@ -62,12 +59,12 @@ _MAC = f"{_H}{{2}}(?::{_H}{{2}}){{5,7}}"
 _LONG_HEX = "|".join(f"[0-9]{{{i}}}[a-fA-F]{_H}{{{7 - i},}}" for i in range(8)) + f"|[0-9]{{8,}}[a-fA-F]{_H}*"
 _POD = "[bcdfghjklmnpqrstvwxz2456789]"
 _IPV4 = r"[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}"
-NUMBERS: tuple[Step, ...] = (
+ADDRESSES: tuple[Step, ...] = (
     Mask(f"{EDGE}(?:{_UUID}|{_MAC}|0[xX]{_H}+|{_POD}{{8,10}}-{_POD}{{5}}|{_LONG_HEX}){EDGE}", "<hex>"),
     Mask(f"{EDGE}{_IPV4}(?:[:/][0-9]{{1,5}})?{EDGE}", "<ip>"),
     Mask(f"(?:T|{EDGE}){_CLOCK}", "<time>"),
-    Mask("[0-9]+(?:[.,:/_-][0-9]+|[eE][+-][0-9]+)*", "<num>"),
 )
+NUMBER = Mask("[0-9]+(?:[.,:/_-][0-9]+|[eE][+-][0-9]+)*", "<num>")
 
 _DATE = f"(?:{_DAY})?(?:{_MONTH} <num>(?:,? <num>)?|<num>[ /-]{_MONTH}(?:[ /-]<num>)?)|<num>"
 _ZONE = f"(?: ?[AP]M{EDGE})?(?: ?(?:Z|UTC|GMT|MSK|[ABCEIJMPW]E?[SD]T|[CEMW]ET){EDGE}| ?[+-]<num>)?"
@@ -115,17 +112,18 @@ REST: tuple[Step, ...] = (
     Mask("/+<ip>", "<ip>", before=r"^|[\s=(\[,:@]"),
     Mask("[+-]<num>", "<num>", before=r"^|[\s=(\[{,:;<>_\"'|]"),
     Mask("<num>(?:[.,:/_-]?<num>)+", "<num>"),
-    Mask(f"{_DURATION}(?:,? ?{_DURATION})*", "<duration>", after=_UNIT_END),
+    Mask(f"{_DURATION}(?: ?{_DURATION})*", "<duration>", after=_UNIT_END),
     Mask(_SIZE, "<size>", after=_UNIT_END),
     Mask("<num>(?:_[a-z]{1,2}_<num>)+", "<id>"),
     Mask(f"{_WORD}*(?:<num>[A-Za-z]{{1,4}})+<num>{_WORD}*", "<id>"),
     Mask("[A-Z]{1,2}<num>(?:[-:][A-Z]{1,2}(?:<num>)?)+", "<id>"),
     Mask(f"@[a-f]*<num>(?:<num>|[a-f])*{EDGE}", "@<hex>"),
     Mask(r"(?:<num>|[0-9A-Za-z_.+-])+@(?:[0-9A-Za-z_-]+\.)+[A-Za-z]{2,}", "<email>"),
-    Mask(f"(?:{_DOMAIN})(?::<num>)?", "<host>", before=EDGE, after=_END),
+    Mask(f"(?:{_DOMAIN})(?::<num>)?", "<host>", before=EDGE, after=r"$|[^0-9A-Za-z_.-]|\.(?:$|\s)"),
     Mask(f"{_UNIX_PATH}|{_WINDOWS_PATH}", "<path>", before=r"""^|[\s"'=(\[{<>,:;|]"""),
     Mask(r"[^\s,;\"']+", "<host>", before=f"{EDGE}r?host(?:name)?="),
     Mask(r"(?:<[a-z]+>|[0-9A-Za-z_.@\\-])+", "<user>", before=_USER, unless=_ROOT),
+    Mask("[^ ]+", "<host>", before="^<[0-9]{1,3}><time> ", after=" "),
     Mask("[^ ]+", "<host>", before="^<time> ", after=_PROGRAM, unless=f"^<time> {_LEVEL}"),
     Mask("[^ -][^ ]*", "<user>", before="^<ip> [^ ]+ ", after=r" \[<time>\]"),
     Mask("(?:<[a-z]+>|[0-9A-Za-z+/=])+", "<hex>", before="SHA<num>:"),

@@ -2,11 +2,14 @@
 
 import polars as pl
 
-from vigie.text.log_steps import HOST, KEPT, KEPT_SEEN, NUMBERS, PRIORITY, REST
-from vigie.text.masks import ROUNDS, Clear, Recall, Restore, Step, each_once, run, until_stable
-from vigie.text.trace import Trace, hidden_spans
+from vigie.text.log_steps import ADDRESSES, HOST, KEPT, KEPT_CODES, NUMBER, REST
+from vigie.text.masks import ROUNDS, Clear, Recall, Restore, each_once, run, until_stable
+from vigie.text.trace import Trace
 
-_CAREFUL: tuple[Step, ...] = (Clear(), *PRIORITY, *KEPT, *NUMBERS, Restore())
+_CLEAR = Clear()
+_RESTORE = Restore()
+_EXCEPTIONS = (KEPT_CODES, *KEPT)
+_ANY_SEEN = "|".join(f"(?:{keep.seen})" for keep in _EXCEPTIONS)
 
 
 class LogNormaliser:
@@ -34,7 +37,13 @@ class LogNormaliser:
 
     def variable_parts(self, text: str) -> list[tuple[int, int]]:
         """Return the character spans of one text that its template hides, merged and sorted."""
-        return hidden_spans(text, _follow, ROUNDS)
+        template = self.normalise(pl.Series([text]))[0]
+        trace = Trace(text)
+        for _ in range(ROUNDS):
+            _follow(trace)
+            if trace.text == template:
+                break
+        return trace.merged()
 
 
 def _finish(texts: pl.Series) -> pl.Series:
@@ -51,20 +60,43 @@ def _masked(texts: pl.Series) -> pl.Series:
     had been lost are masked again with care.
     """
     texts = run(HOST, texts)
-    masked = run(NUMBERS, texts)
-    unique = masked.unique()
-    rows = masked.is_in(unique.filter(_lossy(unique)).implode()).arg_true()
-    if rows.is_empty():
+    addressed = run(ADDRESSES, texts)
+    masked = NUMBER.over(addressed)
+    lost = _lost(masked.unique())
+    if lost.is_empty():
         return masked
-    return masked.scatter(rows, run(_CAREFUL, texts.gather(rows)))
+    rows = masked.is_in(lost["masked"].implode()).arg_true()
+    seen = masked.gather(rows).to_frame("masked").join(lost, on="masked", how="left", maintain_order="left")
+    return masked.scatter(rows, _with_care(texts.gather(rows), addressed.gather(rows), seen))
 
 
-def _lossy(masked: pl.Series) -> pl.Series:
-    return masked.str.contains(KEPT_SEEN).fill_null(value=False)
+def _lost(masked: pl.Series) -> pl.DataFrame:
+    """Return the texts in which something may have been lost, and for each exception whether it may be that."""
+    some = masked.filter(masked.str.contains(_ANY_SEEN))
+    return pl.DataFrame(
+        [some.alias("masked"), *(some.str.contains(keep.seen).alias(keep.seen) for keep in _EXCEPTIONS)]
+    )
+
+
+def _with_care(texts: pl.Series, addressed: pl.Series, seen: pl.DataFrame) -> pl.Series:
+    kept = _CLEAR.over(addressed)
+    rows = seen[KEPT_CODES.seen].arg_true()
+    if not rows.is_empty():
+        kept = kept.scatter(rows, run((_CLEAR, KEPT_CODES, *ADDRESSES), texts.gather(rows)))
+    for keep in KEPT:
+        rows = seen[keep.seen].arg_true()
+        if not rows.is_empty():
+            kept = kept.scatter(rows, keep.over(kept.gather(rows)))
+    return run((NUMBER, _RESTORE), kept)
 
 
 def _follow(trace: Trace) -> None:
     """Take one text through the same steps."""
     trace.follow(HOST)
-    lossy = _lossy(run(NUMBERS, pl.Series([trace.text])))[0]
-    trace.follow((*(_CAREFUL if lossy else NUMBERS), *REST))
+    lost = _lost(run((*ADDRESSES, NUMBER), pl.Series([trace.text])))
+    codes = not lost.is_empty() and lost[KEPT_CODES.seen][0]
+    trace.follow((_CLEAR, KEPT_CODES, *ADDRESSES) if codes else ADDRESSES)
+    if not lost.is_empty():
+        trace.follow((_CLEAR, *(keep for keep in KEPT if lost[keep.seen][0])))
+    trace.follow((NUMBER, _RESTORE) if not lost.is_empty() else (NUMBER,))
+    trace.follow(REST)

@@ -88,17 +88,15 @@ class Mask:
         if self.unless and pl.Series([text]).str.contains(self.unless)[0]:
             yield Piece(text, text, hidden=False)
             return
-        for part, found in _parts(self.pattern, text):
-            if found:
-                yield from self._masked(part)
-            else:
+        captures = bool(self.before or self.after)
+        for part, found, groups in _parts(self.pattern, text, captures=captures):
+            if not found:
                 yield Piece(part, part, hidden=False)
-
-    def _masked(self, match: str) -> Iterator[Piece]:
-        before, after = _groups(self.pattern, match, 2) if self.before or self.after else ("", "")
-        yield Piece(before, before, hidden=False)
-        yield Piece(match[len(before) : len(match) - len(after)], self.shown, hidden=self.hides)
-        yield Piece(after, after, hidden=False)
+                continue
+            before, after = groups if captures else ("", "")
+            yield Piece(before, before, hidden=False)
+            yield Piece(part[len(before) : len(part) - len(after)], self.shown, hidden=self.hides)
+            yield Piece(after, after, hidden=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +118,8 @@ class Keep:
         How many of those there are.
     after
         What must follow the code.
+    seen
+        What a text looks like, once masked, in which this step has something to do.
     """
 
     before: str
@@ -128,6 +128,7 @@ class Keep:
     least: int = 1
     most: int = 5
     after: str = EDGE
+    seen: str = ""
 
     @property
     def pattern(self) -> str:
@@ -145,11 +146,11 @@ class Keep:
     def pieces(self, text: str) -> Iterator[Piece]:
         """Split one text; nothing is hidden and every character keeps its place."""
         safe = {ord(char): private for char, private in _SAFE.items()}
-        for part, found in _parts(self.pattern, text):
+        for part, found, groups in _parts(self.pattern, text, captures=True):
             if not found:
                 yield Piece(part, part, hidden=False)
                 continue
-            before, *code, after = _groups(self.pattern, part, self._n_groups)
+            before, *code, after = groups
             yield Piece(part, before + "".join(code).translate(safe) + after, hidden=False)
 
     @property
@@ -166,7 +167,7 @@ class Clear:
 
     def pieces(self, text: str) -> Iterator[Piece]:
         """Split one text."""
-        for part, found in _parts(_SPARE, text):
+        for part, found, _ in _parts(_SPARE, text):
             yield Piece(part, "" if found else part, hidden=False)
 
 
@@ -240,17 +241,19 @@ class Recall:
         return pl.Series([known[text] for text in texts], dtype=pl.String)
 
 
-def _parts(pattern: str, text: str) -> Iterator[tuple[str, bool]]:
-    """Split a text into what a pattern does not find (False) and what it does (True)."""
+def _parts(pattern: str, text: str, *, captures: bool = False) -> Iterator[tuple[str, bool, Sequence[str]]]:
+    """Split a text into what a pattern does not find (False) and what it does (True, and its groups)."""
     present = set(text)
     mark = next(char for char in map(chr, range(0xF0200, 0x110000)) if char not in present)
     marked: str = pl.Series([text]).str.replace_all(pattern, f"{mark}${{0}}{mark}")[0]
-    for index, part in enumerate(marked.split(mark)):
-        if part:
-            yield part, index % 2 == 1
+    parts = marked.split(mark)
+    matches = parts[1::2]
+    groups = iter(_groups(pattern, matches) if captures and matches else [()] * len(matches))
+    for index, part in enumerate(parts):
+        found = index % 2 == 1
+        yield part, found, next(groups) if found else ()
 
 
-def _groups(pattern: str, match: str, n: int) -> list[str]:
-    """Return the first `n` groups of a match, empty where a group took no part."""
-    groups = pl.Series([match]).str.extract_groups(pattern).struct.unnest().row(0)
-    return [group or "" for group in groups[:n]]
+def _groups(pattern: str, matches: list[str]) -> list[tuple[str, ...]]:
+    """Return the groups of each match, empty where a group took no part."""
+    return pl.Series(matches).str.extract_groups(pattern).struct.unnest().fill_null("").rows()

@@ -60,13 +60,13 @@ class SocialNormaliser:
         return trace.merged()
 
 
-def _once(texts: pl.Series) -> pl.Series:
-    texts = _where("&[#0-9A-Za-z]+;", _decoded, _NESTED.over(texts))
+def _once(originals: pl.Series) -> pl.Series:
+    texts = _where("&[#0-9A-Za-z]+;", _decoded, _NESTED.over(originals))
     texts = texts.str.normalize("NFKC").str.replace_all(_INVISIBLE, "").str.to_lowercase()
     texts = run(_MASKS, texts.str.replace_many(_QUOTES))
     texts = _where(r"[^\x00-\x7F]{3}", _shortened, texts.str.replace_all(_REPEATED, _SHORTENED))
     texts = texts.str.replace_all(_SPACE, " ").str.strip_chars(" ")
-    return texts.replace("", " ")
+    return texts.set((texts == "") & (originals != ""), " ")
 
 
 def _where(pattern: str, rewrite: Callable[[str], str], texts: pl.Series) -> pl.Series:

@@ -1,6 +1,6 @@
 """Which characters of one text the masks hid."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from vigie.text.masks import Piece, Step
@@ -60,24 +60,3 @@ class Trace:
                     self.hidden.append(span)
         self.text = "".join(piece.after for piece in pieces)
         self._starts, self._ends = starts, ends
-
-
-def hidden_spans(text: str, follow: Callable[[Trace], None], rounds: int) -> list[tuple[int, int]]:
-    """Return the character spans of a text that a normaliser hides, merged and sorted.
-
-    Parameters
-    ----------
-    text
-        As it came.
-    follow
-        Takes a trace through one round of the normaliser's steps.
-    rounds
-        How many rounds there are at most.
-    """
-    trace = Trace(text)
-    for _ in range(rounds):
-        before = trace.text
-        follow(trace)
-        if trace.text == before:
-            break
-    return trace.merged()
