@@ -37,6 +37,9 @@ class ByteStream(Protocol):
     def waiting_bytes(self) -> int:
         """Return how many bytes of the file were not read yet."""
 
+    def is_intact(self, head: bytes) -> bool:
+        """Return whether the file still begins like that, and was not cut before the place that was read."""
+
     def check_end(self) -> None:
         """Raise ValueError when the file ends in the middle of something."""
 
@@ -70,6 +73,11 @@ class PlainBytes:
     def waiting_bytes(self) -> int:
         """Return how many bytes follow."""
         return max(0, os.fstat(self.file.fileno()).st_size - self.file.tell())
+
+    def is_intact(self, head: bytes) -> bool:
+        """Return whether the file was not truncated, nor truncated and written anew."""
+        descriptor = self.file.fileno()
+        return os.fstat(descriptor).st_size >= self.file.tell() and os.pread(descriptor, len(head), 0) == head
 
     def check_end(self) -> None:
         """Do nothing: a file may end anywhere."""
@@ -121,6 +129,10 @@ class GzipBytes:
         """Return how many compressed bytes follow."""
         return max(0, os.fstat(self.file.fileno()).st_size - self.file.tell()) + len(self._rest)
 
+    def is_intact(self, head: bytes) -> bool:  # noqa: ARG002 - nobody writes compressed files twice
+        """Return True."""
+        return True
+
     def check_end(self) -> None:
         """Raise ValueError when the last member is not complete."""
         if not self._decompressor.eof:
@@ -162,6 +174,10 @@ class NoBytes:
     def waiting_bytes(self) -> int:
         """Return 0."""
         return 0
+
+    def is_intact(self, head: bytes) -> bool:  # noqa: ARG002 - that is known
+        """Return True: it cannot get worse."""
+        return True
 
     def check_end(self) -> None:
         """Do nothing."""

@@ -68,6 +68,10 @@ class CsvReader:
     def forget(self, offset: int) -> None:
         """Do nothing: the next `seek` starts at the first row."""
 
+    def is_intact(self, head: bytes) -> bool:
+        """Return whether the file was neither truncated nor written anew."""
+        return self._stream.is_intact(head)
+
     def waiting_bytes(self) -> int:
         """Return how many bytes were not handed on yet."""
         return self._stream.waiting_bytes() + sum(map(len, self._lines)) + len(self._unfinished)

@@ -125,7 +125,7 @@ class FilesSource:
         else:
             self._left, self._listed = deque(paths), frozenset(paths)
         if paths:  # an empty folder may be a disk that is not mounted yet
-            self._generations.forget_missing()
+            self._generations.forget_missing(frozenset(paths))
 
     def poll(self, max_messages: int, timeout_seconds: float) -> pl.DataFrame:
         """Return the next messages, not more than about 64 MiB; ``timestamp`` is when their file was changed last."""
@@ -188,7 +188,7 @@ class FilesSource:
         key = STANDARD_INPUT, number
         reader = (CsvReader if self._kind == "csv" else LineReader)(self._input, self._max_bytes)
         self._generations = self._remember({key: 0})
-        self._generations.opened[key] = Generation(key, Path(self._path), (0, 0), b"", reader, time.time_ns(), 0.0)
+        self._generations.opened[key] = Generation(key, Path(self._path), (0, 0), b"", reader, time.time_ns(), 0, 0.0)
 
     def _report(self, problem: str) -> None:
         logger.error("sources.%s: %s", self.name, problem)

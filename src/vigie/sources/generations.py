@@ -50,8 +50,8 @@ class Generation:
         Its first bytes, which change when the file is truncated and written anew.
     reader
         What reads it.
-    changed_ns
-        When it was changed last, in nanoseconds.
+    changed_ns, size
+        When it was changed last, in nanoseconds, and how long it was then, in bytes.
     quiet_since
         When its last message was read, in seconds of the source's clock.
     rotated
@@ -66,6 +66,7 @@ class Generation:
     head: bytes
     reader: Reader
     changed_ns: int
+    size: int
     quiet_since: float
     rotated: bool = False
     done: bool = False

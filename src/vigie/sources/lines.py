@@ -39,6 +39,9 @@ class Reader(Protocol):
     def forget(self, offset: int) -> None:
         """Let go of what is before an offset: `seek` never goes back there."""
 
+    def is_intact(self, head: bytes) -> bool:
+        """Return whether the file still begins like that, and was not cut before the place that was read."""
+
     def waiting_bytes(self) -> int:
         """Return how many bytes of the file were not read yet."""
 
@@ -90,6 +93,10 @@ class LineReader:
     def forget(self, offset: int) -> None:
         """Let go of the lines before a byte."""
         self._stream.forget(offset)
+
+    def is_intact(self, head: bytes) -> bool:
+        """Return whether the file was neither truncated nor written anew."""
+        return self._stream.is_intact(head)
 
     def waiting_bytes(self) -> int:
         """Return how many bytes were not handed on yet."""

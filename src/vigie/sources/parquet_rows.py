@@ -69,6 +69,10 @@ class ParquetReader:
     def forget(self, offset: int) -> None:
         """Do nothing: the file is kept by its owner."""
 
+    def is_intact(self, head: bytes) -> bool:  # noqa: ARG002 - Parquet has no head that stays
+        """Return True: a file that is written anew is found by its end."""
+        return True
+
     def waiting_bytes(self) -> int:
         """Return about how many bytes of the file follow."""
         metadata = self._file.metadata

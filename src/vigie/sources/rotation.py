@@ -88,6 +88,7 @@ class Generations:
         self._report = report
         self._places: dict[Path, Place] = {}
         self._suspects: dict[Path, str] = {}
+        self._since_ns: dict[str, int] = {}
         self._unseen: defaultdict[str, set[Key]] = defaultdict(set)
         for key in offsets:
             self._unseen[key[0]].add(key)
@@ -95,6 +96,9 @@ class Generations:
     def scan(self, paths: Sequence[Path]) -> None:
         """Find out what lies under each path now; generations that moved away are read on."""
         listed = frozenset(paths)
+        for generation in self.opened.values():
+            if not generation.reader.is_intact(generation.head):
+                self._set_aside(generation)
         for path in paths:
             self.look(path, listed)
         for path in self._places.keys() - listed:
@@ -111,6 +115,7 @@ class Generations:
         try:
             status = path.stat()
         except FileNotFoundError:
+            self._find_rotated(path, listed)
             return
         try:
             before = self._places.get(path)
@@ -118,7 +123,8 @@ class Generations:
                 before.size, before.changed_ns = status.st_size, status.st_mtime_ns
                 return
             key = self._recognise(path, status)
-            self._find_rotated(path, before, listed)
+            self._find_rotated(path, listed)
+            self._drop(self._unseen.pop(str(path), ()))
             key = key or self._begin(path, status, stream=str(path))
         except (ValueError, OSError) as error:
             key = str(path), BROKEN
@@ -129,9 +135,9 @@ class Generations:
         if key:
             self._places[path] = Place(identity(status), key, status.st_size, status.st_mtime_ns)
 
-    def forget_missing(self) -> None:
-        """Forget how far files were read that are not there any more."""
-        for stream in [stream for stream in self._unseen if not Path(stream).exists()]:
+    def forget_missing(self, listed: Collection[Path]) -> None:
+        """Forget how far files were read that are neither listed nor there any more."""
+        for stream in [stream for stream in self._unseen if Path(stream) not in listed and not Path(stream).exists()]:
             self._drop(self._unseen.pop(stream))
 
     def close(self, key: Key) -> None:
@@ -154,38 +160,42 @@ class Generations:
             self._report(problem)
 
     def _is_as_before(self, path: Path, before: Place, status: os.stat_result) -> bool:
-        """Return whether a path still holds the same generation; one that was truncated is set aside."""
-        generation = self.opened.get(before.key)
+        """Return whether a path still holds the same generation."""
         if before.identity != identity(status):
             return False
         if before.looks_like(status):
             if path in self._suspects:
                 self._report(self._suspects.pop(path))
             return True
-        if generation is None or str(path) != before.key[0]:
-            return generation is not None and generation.identity == before.identity
-        if status.st_size >= before.size and read_head(path, self._kind_of(path)).startswith(generation.head):
-            generation.changed_ns = status.st_mtime_ns
-            return True
-        self._set_aside(path, before, generation)
-        return False
+        generation = self.opened.get(before.key)
+        if generation is None or generation.identity != before.identity:
+            return False  # a copy that grows is none, and a broken file may have been mended
+        if self._kind_of(path) == "parquet" and read_head(path, "parquet") != generation.head:
+            generation.identity, generation.done = NOBODY, True
+            return False
+        generation.changed_ns, generation.size = status.st_mtime_ns, status.st_size
+        self._since_ns[generation.key[0]] = status.st_mtime_ns
+        return True
 
-    def _set_aside(self, path: Path, before: Place, generation: Generation) -> None:
+    def _set_aside(self, generation: Generation) -> None:
         """Read a generation on from the copy that was made before its file was truncated."""
-        generation.rotated, generation.identity = True, NOBODY
-        offset = generation.reader.offset
-        for other in siblings(path):
-            if generation.key[1] in possible_numbers(read_head(other, "lines")) and content_bytes(other) >= offset:
-                generation.reader.close()
-                generation.reader = open_reader(other, self._kind_of(path), self._max_message_bytes)
+        generation.identity = NOBODY
+        stream, reader = Path(generation.key[0]), generation.reader
+        for other in siblings(stream) if self._kind_of(stream) == "lines" else ():
+            if generation.key[1] in _numbers(read_head(other, "lines")) and content_bytes(other) >= reader.offset:
+                offset = reader.offset
+                reader.close()
+                generation.reader = open_reader(other, "lines", self._max_message_bytes)
                 generation.reader.seek(offset)
                 generation.path, generation.identity = other, identity(other.stat())
                 return
-        if not isinstance(generation.reader, LineReader) or generation.reader.taken_bytes() < before.size:
-            self._report(f"{path} was truncated before all of it was read, and there is no copy of it")
-        if isinstance(generation.reader, LineReader):
-            generation.reader.cut()
-        generation.done = not isinstance(generation.reader, LineReader)
+        if isinstance(reader, LineReader):
+            lost = reader.taken_bytes() < generation.size
+            reader.cut()
+        else:
+            lost = generation.done = True
+        if lost:
+            self._report(f"{generation.path} was truncated before all of it was read, and there is no copy of it")
 
     def _recognise(self, path: Path, status: os.stat_result) -> Key | None:
         """Return the generation a file is known as, opened if need be; None when it is new."""
@@ -222,35 +232,33 @@ class Generations:
             return content_bytes(path) >= self.offsets[key]
         return content_bytes(path) == self.offsets[key]
 
-    def _find_rotated(self, path: Path, before: Place | None, listed: Collection[Path]) -> None:
+    def _find_rotated(self, path: Path, listed: Collection[Path]) -> None:
         """Open what had this path before: the generations that were being read, then those nobody saw."""
-        wanted = self._unseen.pop(str(path), set()) - self.opened.keys()
-        since_ns = 0
-        if before and before.key in self.opened and before.key[0] == str(path):
-            since_ns = self.opened[before.key].changed_ns
-        if self._rotates and self._kind_of(path) == "lines" and (wanted or since_ns):
-            for other in siblings(path):
-                since_ns = max(since_ns, self._resume_rotated(other, wanted))
-            for other in reversed(siblings(path)):
-                if since_ns and other not in listed:
-                    self._begin_unseen(other, str(path), since_ns)
-        self._drop(wanted - self.opened.keys())
+        wanted = self._unseen.get(str(path), set()).copy()
+        if not self._rotates or self._kind_of(path) != "lines" or not (wanted or str(path) in self._since_ns):
+            return
+        others = siblings(path)
+        for other in others:
+            self._resume_rotated(other, wanted)
+        for other in reversed(others):
+            if other not in listed:
+                self._begin_unseen(other, str(path))
 
-    def _resume_rotated(self, path: Path, wanted: Collection[Key]) -> int:
-        """Open the wanted generation a file is, and return when the file was changed last; 0 when it is none."""
+    def _resume_rotated(self, path: Path, wanted: Collection[Key]) -> None:
+        """Open the wanted generation a file is, if it is one."""
         status = path.stat()
         head = read_head(path, "lines")
         numbers = _numbers(head)
         for key in wanted:
             if key[1] in numbers and key not in self.opened and content_bytes(path) >= self.offsets[key]:
                 self._open(key, path, status, head).rotated = True
-                return status.st_mtime_ns
-        return 0
 
-    def _begin_unseen(self, path: Path, stream: str, since_ns: int) -> None:
+    def _begin_unseen(self, path: Path, stream: str) -> None:
+        """Begin a generation that came and went between two looks: newer than those known, but not at its path."""
         status = path.stat()
         known = {number for name, number in self.offsets if name == stream}
-        if status.st_mtime_ns > since_ns and known.isdisjoint(possible_numbers(read_head(path, "lines"))):
+        newest_ns = self._since_ns.get(stream, status.st_mtime_ns)
+        if status.st_mtime_ns > newest_ns and known.isdisjoint(possible_numbers(read_head(path, "lines"))):
             key = self._begin(path, status, stream=stream)
             if key:
                 self.opened[key].rotated = True
@@ -274,9 +282,11 @@ class Generations:
     def _open(self, key: Key, path: Path, status: os.stat_result, head: bytes) -> Generation:
         reader = open_reader(path, self._kind_of(path), self._max_message_bytes)
         reader.seek(self.offsets[key])
-        generation = Generation(key, path, identity(status), head, reader, status.st_mtime_ns, self._clock())
-        self.opened[key] = generation
-        return generation
+        self._unseen[key[0]].discard(key)
+        self._since_ns[key[0]] = max(status.st_mtime_ns, self._since_ns.get(key[0], 0))
+        changed = status.st_mtime_ns, status.st_size
+        self.opened[key] = Generation(key, path, identity(status), head, reader, *changed, self._clock())
+        return self.opened[key]
 
 
 def _numbers(head: bytes) -> frozenset[int]:
