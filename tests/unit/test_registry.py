@@ -1,0 +1,46 @@
+from pathlib import Path
+
+import pytest
+
+from vigie.registry import Registry
+from vigie.registry.client import _without_password
+from vigie.registry.logged_model import is_server
+
+
+@pytest.mark.parametrize(
+    ("uri", "shown"),
+    [
+        ("http://user:secret@mlflow:5000", "http://…@mlflow:5000"),
+        ("postgresql://me:p@ss@db/vigie", "postgresql://…@db/vigie"),
+        ("http://mlflow:5000", "http://mlflow:5000"),
+        ("sqlite:////srv/project/mlflow.db", "sqlite:////srv/project/mlflow.db"),
+    ],
+)
+def test_error_when_it_names_the_server_then_without_password(uri: str, shown: str) -> None:
+    assert (
+        _without_password(f"cannot log at {uri}: {uri}/api refused", uri)
+        == f"cannot log at {shown}: {shown}/api refused"
+    )
+
+
+@pytest.mark.parametrize(
+    ("uri", "server"),
+    [
+        ("http://mlflow:5000", True),
+        ("https://mlflow.example.org", True),
+        ("databricks", True),
+        ("sqlite:///mlflow.db", False),
+        ("postgresql+psycopg://db/mlflow", False),
+    ],
+)
+def test_uri_when_it_names_a_server_then_it_keeps_its_own_files(uri: str, server: bool, tmp_path: Path) -> None:
+    assert is_server(uri) is server
+    registry = Registry(uri, "model", artifact_root=tmp_path, cache=tmp_path / "cache")
+    assert registry._artifact_root == (None if server else tmp_path)
+
+
+def test_script_when_none_is_given_then_the_one_of_this_package(tmp_path: Path) -> None:
+    registry = Registry("sqlite:///mlflow.db", "model", cache=tmp_path)
+
+    assert registry._script.name == "pyfunc.py"
+    assert "set_model" in registry._script.read_text()
