@@ -21,6 +21,7 @@ from vigie.labels import Dimension, Label, Origin, Prediction, Question, Questio
 from vigie.store.traffic import Series
 
 VARIABLE = re.compile(r"\b\d+(?:\.\d+)*(?:ms|s|%|MB)?\b|\b[0-9a-f]{8,}\b|/[\w/.-]+")
+MEASURES = {"value": "accuracy", "low": "accuracy_low", "high": "accuracy_high"}
 WHYS = (
     {"why": "uncertain", "dimension": "severity", "margin": 0.0312, "size": 4001},
     {"why": "uncertain", "dimension": "event_type", "confidence": 0.41, "size": 310},
@@ -280,9 +281,10 @@ class FakeServices:
                 "created_at": (now - timedelta(minutes=6 * (answers // 10 - n) + 1)).isoformat(),
                 "alias": "champion" if str(n) == self.version else None,
                 "metrics": {
-                    f"{key}_{part}": value
+                    f"{MEASURES[part]}.{key}": value
                     for key, found in ((d.name, self._accuracy(p, 10 * n)) for p, d in enumerate(self.dimensions))
                     for part, value in found.items()
+                    if part in MEASURES
                 },
             }
             for n in range(1, answers // 10 + 1)

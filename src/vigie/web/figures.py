@@ -17,6 +17,7 @@ COLOURS = ("#12878b", "#c06c14", "#7a6bc4", "#c2547c", "#3f7cc4", "#7f8a1e", "#a
 ROUTE_COLOURS = {Route.AUTO: "#12878b", Route.RULE: "#7b858e", Route.REVIEW: "#c06c14"}
 BINS = 20
 CLEAR = "rgba(0,0,0,0)"
+TICKS = [{"dtickrange": [None, 59_999], "value": "%H:%M:%S"}, {"dtickrange": [60_000, None], "value": "%H:%M"}]
 GRID = "rgba(128,128,128,0.2)"
 
 
@@ -29,20 +30,22 @@ def route_names(words: Words) -> dict[str, str]:
     }
 
 
-def messages_figure(messages: pl.DataFrame, zone: ZoneInfo, words: Words) -> Figure:
+def messages_figure(messages: pl.DataFrame, *, until: datetime, zone: ZoneInfo, words: Words) -> Figure:
     """Draw messages per second by route.
 
     Parameters
     ----------
     messages
         ``time``, ``route``, ``count``; absent steps had no messages.
+    until
+        Now: steps that are not over are left out, since their rate is not known yet.
     zone
         In which times are shown.
     words
         The visitor's language.
     """
     step, names = _step_seconds(messages), route_names(words)
-    full = _every_step(messages, "route", step).with_columns(rate=pl.col("count") / step)
+    full = _every_step(messages, "route", step, until).with_columns(rate=pl.col("count") / step)
     traces = [
         {
             **_points(full.filter(pl.col("route") == route), "rate", zone),
@@ -58,21 +61,20 @@ def messages_figure(messages: pl.DataFrame, zone: ZoneInfo, words: Words) -> Fig
 
 
 def labels_figure(
-    labels: pl.DataFrame, dimension: str, label_names: Sequence[str], *, zone: ZoneInfo, words: Words
+    labels: pl.DataFrame, label_names: Sequence[str], *, until: datetime, zone: ZoneInfo, words: Words
 ) -> Figure:
-    """Draw how often each label of a dimension came, over time.
+    """Draw how often each label of one dimension came, over time.
 
     Parameters
     ----------
     labels
-        ``time``, ``dimension``, ``label``, ``count``.
-    dimension, label_names
-        Which rows, and the order of the stack.
-    zone, words
+        ``time``, ``label``, ``count``.
+    label_names
+        The order of the stack.
+    until, zone, words
         As for `messages_figure`.
     """
-    rows = labels.filter(pl.col("dimension") == dimension)
-    full = _every_step(rows, "label", _step_seconds(rows))
+    full = _every_step(labels, "label", _step_seconds(labels), until)
     traces = [
         {
             **_points(full.filter(pl.col("label") == label), "count", zone),
@@ -140,7 +142,7 @@ def _figure(traces: Sequence[Mapping[str, Any]], words: Words, **layout: Any) ->
             "xaxis": {
                 **axis,
                 "type": "date",
-                "tickformat": "%H:%M",
+                "tickformatstops": TICKS,
                 "hoverformat": "%H:%M:%S",
                 "showgrid": False,
                 **layout.get("xaxis", {}),
@@ -163,11 +165,12 @@ def _step_seconds(rows: pl.DataFrame) -> int:
     return max(int(smallest.total_seconds()), 1) if isinstance(smallest, timedelta) else 10
 
 
-def _every_step(rows: pl.DataFrame, by: str, step_seconds: int) -> pl.DataFrame:
-    """Add the steps in which nothing came, as zeros."""
-    first, last = rows["time"].min(), rows["time"].max()
-    if not isinstance(first, datetime) or not isinstance(last, datetime):
-        return rows
+def _every_step(rows: pl.DataFrame, by: str, step_seconds: int, until: datetime) -> pl.DataFrame:
+    """Add the steps in which nothing came, as zeros, up to the last that is over."""
+    first = rows["time"].min()
+    if not isinstance(first, datetime) or first + timedelta(seconds=step_seconds) > until:
+        return rows.clear()
+    last = until - timedelta(seconds=step_seconds)
     times = pl.select(time=pl.datetime_range(first, last, f"{step_seconds}s", time_unit="us", time_zone="UTC"))
     full = times.join(rows.select(by).unique(maintain_order=True), how="cross")
     return full.join(rows, on=["time", by], how="left").with_columns(pl.col("count").fill_null(0)).sort("time")

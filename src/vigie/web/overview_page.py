@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from nicegui import ui
@@ -149,16 +150,16 @@ class OverviewPage:
         self._roles.show(roles(status, zone, words))
 
     def _draw(self, series: Any) -> None:
-        words, zone = self._words, self._seen_by.zone
+        how: dict[str, Any] = {"until": datetime.now(UTC), "zone": self._seen_by.zone, "words": self._words}
         chosen = next(one for one in self._dimensions if one.name == self._dimension.value)
         labels = series.labels.filter(series.labels["dimension"] == chosen.name)
         confidence = series.confidence.filter(series.confidence["dimension"] == chosen.name)
         threshold = self._services.settings.routing.confidence
-        self._messages.draw(messages_figure(series.messages, zone, words) if len(series.messages) else None)
-        self._labels.draw(
-            labels_figure(labels, chosen.name, chosen.label_names, zone=zone, words=words) if len(labels) else None
+        self._messages.draw(messages_figure(series.messages, **how) if len(series.messages) else None)
+        self._labels.draw(labels_figure(labels, chosen.label_names, **how) if len(labels) else None)
+        self._confidence.draw(
+            confidence_figure(confidence, chosen.name, threshold, self._words) if len(confidence) else None
         )
-        self._confidence.draw(confidence_figure(confidence, chosen.name, threshold, words) if len(confidence) else None)
 
     def _build_versions(self, rows: Sequence[dict[str, Any]]) -> None:
         if not rows:

@@ -1,5 +1,6 @@
 """What the overview shows besides charts, as plain values with every text in the visitor's language."""
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -11,6 +12,8 @@ from vigie.web.formats import DASH, count, date_and_time, interval, percent, rat
 from vigie.web.words import Words
 
 Tile = tuple[str, str, str]
+UNMEASURABLE = re.compile(r"[^\w\- .]")
+"""What MLflow takes in no name; the learner writes an underscore for it."""
 
 
 def tiles(status: Mapping[str, Any], words: Words) -> list[Tile]:
@@ -104,7 +107,8 @@ def _moment(moment: str | None, zone: ZoneInfo, words: Words) -> str:
 
 
 def _version_accuracy(metrics: Mapping[str, float], dimension: str, words: Words) -> dict[str, str]:
-    value, low, high = (metrics.get(f"{dimension}_{name}") for name in ("value", "low", "high"))
+    name = UNMEASURABLE.sub("_", dimension)
+    value, low, high = (metrics.get(f"{measure}.{name}") for measure in ("accuracy", "accuracy_low", "accuracy_high"))
     if value is None:
         return {"value": DASH, "interval": ""}
     shown = percent(value, words.language)

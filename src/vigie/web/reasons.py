@@ -35,7 +35,7 @@ def _unsure(reason: Mapping[str, object], words: Words) -> str:
     if isinstance(margin, float | int):
         apart = percent(float(margin), words.language)
         return words.gettext(
-            "Two labels of {dimension} are nearly tied: {apart} apart.", dimension=dimension, apart=apart
+            "The two likeliest labels of {dimension} are {apart} apart.", dimension=dimension, apart=apart
         )
     if isinstance(sure, float | int):
         shown = percent(float(sure), words.language)

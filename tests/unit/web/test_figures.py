@@ -1,4 +1,5 @@
 from datetime import datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import polars as pl
@@ -6,7 +7,6 @@ import polars as pl
 from builders import NOON
 from vigie.web.figures import COLOURS, confidence_figure, labels_figure, messages_figure
 from vigie.web.words import words_in
-from web_fakes import FakeServices
 
 EN, FR = words_in("en"), words_in("fr")
 UTC = ZoneInfo("UTC")
@@ -22,51 +22,77 @@ def after(seconds: int) -> datetime:
     return NOON + timedelta(seconds=seconds)
 
 
+def messages_until(seconds: int, *rows: tuple[datetime, str, int]) -> dict[str, Any]:
+    return messages_figure(some_messages(*rows), until=after(seconds), zone=UTC, words=EN)
+
+
 def test_messages_figure_when_steps_are_absent_then_they_are_drawn_as_zero() -> None:
-    figure = messages_figure(
-        some_messages((after(0), "auto", 50), (after(10), "auto", 20), (after(40), "auto", 30)), UTC, EN
-    )
+    figure = messages_until(50, (after(0), "auto", 50), (after(10), "auto", 20), (after(40), "auto", 30))
 
     assert figure["data"][0]["y"] == [5.0, 2.0, 0.0, 0.0, 3.0]
 
 
+def test_messages_figure_when_the_stream_stopped_then_the_line_falls_to_zero() -> None:
+    figure = messages_until(40, (after(0), "auto", 50), (after(10), "auto", 20))
+
+    assert figure["data"][0]["y"] == [5.0, 2.0, 0.0, 0.0]
+
+
+def test_messages_figure_when_a_step_is_not_over_then_it_is_left_out() -> None:
+    figure = messages_until(25, (after(0), "auto", 50), (after(10), "auto", 20), (after(20), "auto", 1))
+
+    assert figure["data"][0]["y"] == [5.0, 2.0]
+
+
+def test_messages_figure_when_not_even_the_first_step_is_over_then_there_are_no_points() -> None:
+    assert [trace["y"] for trace in messages_until(5, (after(0), "auto", 50))["data"]] == [[], [], []]
+
+
 def test_messages_figure_when_there_is_one_step_then_it_is_ten_seconds_wide() -> None:
-    assert messages_figure(some_messages((after(0), "auto", 50)), UTC, EN)["data"][0]["y"] == [5.0]
+    assert messages_until(10, (after(0), "auto", 50))["data"][0]["y"] == [5.0]
 
 
 def test_messages_figure_when_a_route_never_came_then_its_line_is_empty() -> None:
-    figure = messages_figure(some_messages((after(0), "auto", 50)), UTC, FR)
+    figure = messages_figure(some_messages((after(0), "auto", 50)), until=after(10), zone=UTC, words=FR)
 
     assert [trace["name"] for trace in figure["data"]] == ["assez sûrs", "par une règle", "à examiner"]
     assert figure["data"][1]["y"] == []
 
 
 def test_messages_figure_when_the_visitor_is_elsewhere_then_times_are_theirs() -> None:
-    figure = messages_figure(some_messages((after(0), "auto", 50)), ZoneInfo("Europe/Paris"), EN)
+    paris = ZoneInfo("Europe/Paris")
+
+    figure = messages_figure(some_messages((after(0), "auto", 50)), until=after(10), zone=paris, words=EN)
 
     assert figure["data"][0]["x"] == ["2026-11-21 13:00:00"]
 
 
 def test_messages_figure_when_nothing_came_then_it_has_no_points() -> None:
-    assert [trace["x"] for trace in messages_figure(some_messages(), UTC, EN)["data"]] == [[], [], []]
+    assert [trace["x"] for trace in messages_until(10)["data"]] == [[], [], []]
+
+
+def some_labels(label: str) -> pl.DataFrame:
+    rows = [(after(0), label, 1)]
+    return pl.DataFrame(
+        rows, schema={"time": pl.Datetime("us", "UTC"), "label": pl.String, "count": pl.Int64}, orient="row"
+    )
 
 
 def test_labels_figure_when_drawn_then_labels_keep_their_order_and_colours() -> None:
-    services = FakeServices()
-    names = services.dimensions[1].label_names
+    names = ["warning", "error", "info"]
 
-    figure = labels_figure(services.series(15).labels, "event_type", names, zone=UTC, words=EN)
+    figure = labels_figure(some_labels("info"), names, until=after(10), zone=UTC, words=EN)
 
-    assert [trace["name"] for trace in figure["data"]] == list(names)
-    assert [trace["marker"]["color"] for trace in figure["data"]] == list(COLOURS[: len(names)])
+    assert [trace["name"] for trace in figure["data"]] == names
+    assert [trace["marker"]["color"] for trace in figure["data"]] == list(COLOURS[:3])
+    assert [trace["y"] for trace in figure["data"]] == [[], [], [1]]
     assert figure["layout"]["barmode"] == "stack"
 
 
 def test_labels_figure_when_there_are_more_labels_than_colours_then_colours_come_again() -> None:
     names = [f"label {n}" for n in range(12)]
-    labels = pl.DataFrame({"time": [NOON], "dimension": ["kind"], "label": ["label 11"], "count": [1]})
 
-    figure = labels_figure(labels, "kind", names, zone=UTC, words=EN)
+    figure = labels_figure(some_labels("label 11"), names, until=after(10), zone=UTC, words=EN)
 
     assert figure["data"][10]["marker"]["color"] == COLOURS[0]
 
@@ -91,6 +117,6 @@ def test_confidence_figure_when_below_the_threshold_then_bars_have_the_colour_of
 
 
 def test_figures_when_drawn_again_with_the_same_data_then_they_are_equal() -> None:
-    messages = some_messages((after(0), "auto", 50))
+    rows = ((after(0), "auto", 50), (after(10), "auto", 20))
 
-    assert messages_figure(messages, UTC, EN) == messages_figure(messages, UTC, EN)
+    assert messages_until(20, *rows) == messages_until(24, *rows)

@@ -28,7 +28,7 @@ def a_status(*, total: int = 0, groups: int = 0, leased: int = 0, roles: tuple[s
         ({"why": "largest"}, "most frequent", "plus fréquentes"),
         ({"why": "frequent", "size": 9}, "most frequent", "plus fréquentes"),
         ({"why": "random"}, "at random", "au hasard"),
-        ({"why": "uncertain", "dimension": "severity", "margin": 0.031}, "severity are nearly tied: 3% apart", "à 3"),
+        ({"why": "uncertain", "dimension": "severity", "margin": 0.031}, "labels of severity are 3% apart", "à 3"),
         ({"why": "uncertain", "dimension": "severity", "confidence": 0.41}, "severity: 41%", "severity\xa0: 41"),
         ({"why": "uncertain", "dimension": "severity", "entropy": 0.9}, "many labels likely", "plusieurs étiquettes"),
         ({"why": "uncertain"}, "The model is unsure", "Le modèle hésite"),
