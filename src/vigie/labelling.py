@@ -9,6 +9,15 @@ import polars as pl
 from vigie.labels import Annotation, Dimension, Prediction, Purpose, Question, check_labels
 from vigie.store import Group, Store
 
+REASONS: Mapping[str, str] = {
+    "uncertain": "the model hesitates most here: dimension, and margin, confidence or entropy, in [0, 1]; size",
+    "frequent": "a strategy chose by size alone: size",
+    "largest": "nothing was learned yet, so the largest groups come first: size",
+    "random": "a strategy chose at random: size",
+    "audit": "drawn at random in proportion to traffic, only to measure",
+}
+"""What `Question.reason` may say under ``why``, and which other keys come with it (size: messages in the group)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Asked:

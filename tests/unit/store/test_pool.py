@@ -198,3 +198,14 @@ def test_record_when_more_groups_come_than_one_statement_takes_then_all_are_ther
 
     assert store.pool.size() == n
     assert store.pool.counts()["count"].sum() == 2 * n
+
+
+def test_messages_when_groups_are_flagged_then_theirs_are_left_out(store: Store) -> None:
+    assert store.pool.messages() == 0
+    store.record("kafka", a_labelled_batch("flagged", "flagged", "answered", "new", None))
+    annotate(store, "answered")
+    question = store.questions.lease("ann", 1, 60)[0]
+    assert question.template == "flagged"
+    store.questions.flag(question.id, "ann")
+
+    assert store.pool.messages() == 2

@@ -1,0 +1,86 @@
+"""What people said, sorted by what it may be used for."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Self
+
+import polars as pl
+
+from vigie.labels import Dimension, Purpose
+from vigie.messages import label_column
+
+GROUP = ("group_id", "template", "count")
+"""Columns that say which group a row is about."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """All answers that hold, with labels and dimensions the project has now.
+
+    Frames have one row per group: ``group_id``, ``template``, ``count``, and ``label:<dimension>`` (String) for each
+    dimension, null where nobody answered or as many said one thing as another.
+
+    Parameters
+    ----------
+    train
+        Groups to learn from, by template.
+    audit
+        Groups that only measure, in the order in which they were first answered.
+    agreed
+        Labels by template and dimension, of both kinds, where all annotators said the same.
+    """
+
+    train: pl.DataFrame
+    audit: pl.DataFrame
+    agreed: dict[str, dict[str, str]]
+
+    @classmethod
+    def of(cls, effective: pl.DataFrame, dimensions: Sequence[Dimension]) -> Self:
+        """Sort annotations.
+
+        Parameters
+        ----------
+        effective
+            As `store.annotations.effective` returns it. One audit annotation keeps its whole group out of training.
+        dimensions
+            What is asked now; annotations of other dimensions or labels are left out.
+        """
+        decided = _decided(effective, dimensions)
+        audited = effective.filter(pl.col("purpose") == Purpose.AUDIT).group_by("group_id")
+        order = audited.agg(since=pl.col("created_at").min())
+        wide = _wide(decided, dimensions)
+        audit = wide.join(order, on="group_id").sort("since", "group_id").drop("since")
+        train = wide.join(order, on="group_id", how="anti").sort("template")
+        return cls(train, audit, _by_template(decided.filter("unanimous")))
+
+
+def _decided(effective: pl.DataFrame, dimensions: Sequence[Dimension]) -> pl.DataFrame:
+    """Return the majority's label per group and dimension, one row each, where there is a majority."""
+    pairs = [(dimension.name, label) for dimension in dimensions for label in dimension.label_names]
+    known = pl.DataFrame(pairs, schema={"dimension": pl.String, "label": pl.String}, orient="row")
+    votes = (
+        effective.join(known, on=["dimension", "label"], how="semi")
+        .group_by(*GROUP, "dimension", "label", maintain_order=True)
+        .agg(votes=pl.len())
+    )
+    here = ("group_id", "dimension")
+    return (
+        votes.with_columns(unanimous=pl.len().over(here) == 1)
+        .filter(pl.col("votes") == pl.col("votes").max().over(here))
+        .filter(pl.len().over(here) == 1)
+    )
+
+
+def _wide(decided: pl.DataFrame, dimensions: Sequence[Dimension]) -> pl.DataFrame:
+    columns = [
+        pl.col("label").filter(pl.col("dimension") == dimension.name).first().alias(label_column(dimension.name))
+        for dimension in dimensions
+    ]
+    return decided.group_by(*GROUP, maintain_order=True).agg(columns)
+
+
+def _by_template(decided: pl.DataFrame) -> dict[str, dict[str, str]]:
+    found: dict[str, dict[str, str]] = {}
+    for template, dimension, label in decided.select("template", "dimension", "label").iter_rows():
+        found.setdefault(template, {})[dimension] = label
+    return found

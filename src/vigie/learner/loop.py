@@ -1,0 +1,260 @@
+"""The learner: looks for new answers, trains, and keeps questions open, until it is told to stop."""
+
+import logging
+import os
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import polars as pl
+
+from vigie.classifiers import Classifier
+from vigie.labels import Dimension
+from vigie.learner.answers import Answers
+from vigie.learner.asking import Asker
+from vigie.learner.attempts import Attempts
+from vigie.learner.trainer import Learned, Trained, Trainer, n_answers
+from vigie.learner.training import DataSet, n_changed
+from vigie.learner.turn import Turn
+from vigie.registry import Registry
+from vigie.store import Store, utc_now
+from vigie.strategies import Strategy
+
+logger = logging.getLogger(__name__)
+
+POLL_SECONDS = 0.3
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """When to train and how much to ask.
+
+    Parameters
+    ----------
+    retrain_after_answers
+        So many new, changed or withdrawn answers start a training.
+    retrain_after_seconds
+        An answer waits no longer than this for a training.
+    audit_every
+        One question in so many is an audit question.
+    open_questions
+        How many questions are kept open.
+    seed
+        For everything drawn at random.
+    """
+
+    retrain_after_answers: int = 10
+    retrain_after_seconds: float = 300.0
+    audit_every: int = 10
+    open_questions: int = 50
+    seed: int = 0
+
+
+class Learner:
+    """What turns answers into model versions and questions; one per project acts, others wait.
+
+    All it knows is in the store and the registry, so it may be killed and started again at any time. Whatever fails is
+    tried again later; until then the old champion and the old questions stay.
+
+    Parameters
+    ----------
+    store, registry
+        What it shares with the other roles.
+    dimensions
+        Returns what is asked now; a change starts a training.
+    classifier
+        Builds a classifier for dimensions, not fitted.
+    strategy
+        Ranks questions.
+    text
+        Name of the normaliser that makes the templates.
+    plan
+        When to train and how much to ask.
+    clock
+        Tells the time.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        registry: Registry,
+        *,
+        dimensions: Callable[[], Sequence[Dimension]],
+        classifier: Callable[[Sequence[Dimension]], Classifier],
+        strategy: Strategy,
+        text: str,
+        plan: Plan = Plan(),
+        clock: Callable[[], datetime] = utc_now,
+    ) -> None:
+        self._store = store
+        self._dimensions = dimensions
+        self._plan = plan
+        self._clock = clock
+        self._trainer = Trainer(store, registry, make=classifier, text=text)
+        self._asker = Asker(
+            store,
+            strategy,
+            open_questions=plan.open_questions,
+            audit_every=plan.audit_every,
+            seed=plan.seed,
+            clock=clock,
+        )
+        self._turn = Turn(store.presence)
+        self._looking = Attempts("looking for answers", clock)
+        self._training = Attempts("training", clock)
+        self._asking = Attempts("choosing questions", clock)
+        self._state = _Progress()
+
+    def run(self, stop: threading.Event, *, niceness: int = 0) -> None:
+        """Work until `stop` is set.
+
+        Parameters
+        ----------
+        stop
+            Looked at several times a second, but not within a training.
+        niceness
+            How much less of the processor this process asks for than others, 0 to 19, so that pages stay quick.
+        """
+        if niceness and hasattr(os, "nice"):
+            os.nice(niceness)
+        while not stop.is_set():
+            self._looking.run(self.step)
+            stop.wait(POLL_SECONDS)
+
+    def step(self) -> None:
+        """Do what is due, if it is this learner's turn.
+
+        Raises
+        ------
+        UnavailableError
+            The store does not answer. Failures of training and of choosing questions are kept for `details`.
+        """
+        if not self._turn.take():
+            self._state = _Progress()  # whoever acts meanwhile changes what there is to know
+            return
+        self._look()
+        self._training.run(self._train_if_due)
+        self._asking.run(self._ask_if_due)
+
+    def train(self) -> Trained:
+        """Train now, due or not.
+
+        Raises
+        ------
+        ModelError
+            There is nothing to learn from.
+        UnavailableError
+            Store or registry do not answer.
+        """
+        self._look()
+        return self._train()
+
+    def details(self) -> dict[str, object]:
+        """Return what the learner says about itself; from any thread."""
+        state, trained = self._state, self._state.trained
+        problems = [work.problem for work in (self._looking, self._training, self._asking) if work.problem]
+        return {
+            **self._turn.details(),
+            "training": state.is_training,
+            "answers_since": state.n_new,
+            "retrain_after": self._plan.retrain_after_answers,
+            "problem": "; ".join(problems) or None,
+            "version": trained.version if trained else None,
+            "promoted": trained.verdict.promote if trained else None,
+            "reason": trained.verdict.reason if trained else None,
+            "training_seconds": round(trained.seconds, 2) if trained else None,
+        }
+
+    def _look(self) -> None:
+        """Read the annotations, if there are other than before, and count those the newest version does not know."""
+        state = self._state
+        last = self._store.annotations.last_id()
+        if state.last_annotation != last:
+            state.effective = self._store.annotations.effective()
+            state.last_annotation = last
+
+    def _train_if_due(self) -> None:
+        state, dimensions = self._state, tuple(self._dimensions())
+        if not state.is_informed:
+            state.learned = self._trainer.learned()
+            state.is_informed = True
+        state.count(self._trainer.recipe(dimensions), self._clock())
+        if self._is_due() and len(DataSet.of(Answers.of(state.effective, dimensions), dimensions)):
+            self._train()
+
+    def _is_due(self) -> bool:
+        state, plan = self._state, self._plan
+        if state.since is None:
+            return False
+        waited = (self._clock() - state.since).total_seconds()
+        many = state.n_new >= plan.retrain_after_answers
+        return many or waited >= plan.retrain_after_seconds or state.is_outdated
+
+    def _train(self) -> Trained:
+        state, dimensions = self._state, tuple(self._dimensions())
+        state.is_training = True
+        try:
+            trained = self._trainer.train(state.effective, dimensions, state.last_annotation)
+        finally:
+            state.is_training = False
+        state.took(trained, self._trainer.recipe(dimensions))
+        logger.info(
+            "version %s learned from %d groups in %.1f s; %s: %s",
+            trained.version,
+            trained.n_examples,
+            trained.seconds,
+            "new champion" if trained.verdict.promote else "the champion stays",
+            trained.verdict.reason,
+            extra={"action": "trained"},
+        )
+        return trained
+
+    def _ask_if_due(self) -> None:
+        if self._state.must_rank or self._asker.is_due():
+            self._asker.ask(self._trainer.champion(), tuple(self._dimensions()))
+            self._state.must_rank = False
+
+
+@dataclass
+class _Progress:
+    """What the learner knows about answers and trainings; all of it is found again in the store and the registry."""
+
+    effective: pl.DataFrame = field(default_factory=pl.DataFrame)
+    last_annotation: int = -1
+    is_informed: bool = False
+    learned: Learned | None = None
+    before: pl.DataFrame | None = None
+    counted: tuple[int, str] | None = None
+    n_new: int = 0
+    since: datetime | None = None
+    is_outdated: bool = False
+    is_training: bool = False
+    must_rank: bool = False
+    trained: Trained | None = None
+
+    def count(self, recipe: str, now: datetime) -> None:
+        """Count the answers that the newest version does not know, and note since when there are any."""
+        if self.counted == (self.last_annotation, recipe):
+            return
+        self.counted = (self.last_annotation, recipe)
+        self.is_outdated = self.learned is not None and self.learned.recipe != recipe
+        self.n_new = self._n_new()
+        self.since = (self.since or now) if self.n_new else None
+
+    def took(self, trained: Trained, recipe: str) -> None:
+        """Note that a training came to its end."""
+        self.learned = Learned(recipe, n_answers(self.effective), self.last_annotation)
+        self.before, self.trained, self.must_rank = self.effective, trained, True
+        self.counted, self.n_new, self.since, self.is_outdated = (self.last_annotation, recipe), 0, None, False
+
+    def _n_new(self) -> int:
+        n = n_answers(self.effective)
+        if self.learned is None or self.is_outdated:
+            return n
+        if self.last_annotation == self.learned.last_annotation:
+            return 0
+        if self.before is not None:
+            return n_changed(self.before, self.effective)
+        # After a new start it is not known which answers those were; something has changed.
+        return max(1, abs(n - self.learned.n_answers))

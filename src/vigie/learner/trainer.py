@@ -1,0 +1,209 @@
+"""From answers to a model version in the registry, and perhaps a new champion."""
+
+import logging
+import re
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import polars as pl
+
+from vigie.classifiers import Classifier
+from vigie.classifiers.artefact import Artefact
+from vigie.errors import ModelError
+from vigie.labels import Dimension
+from vigie.learner.answers import Answers
+from vigie.learner.audit import Estimate, estimate_answers
+from vigie.learner.promotion import Verdict, decide
+from vigie.learner.training import DataSet, recipe
+from vigie.registry import Registry, TrainingRecord, VersionInfo
+from vigie.store import Store
+
+logger = logging.getLogger(__name__)
+
+_RECIPE, _ANSWERS, _LAST = "vigie.recipe", "vigie.n_answers", "vigie.last_annotation"
+_REFUSED = re.compile(r"[^\w\- ]")
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """What came of one training.
+
+    Parameters
+    ----------
+    version
+        Its number in the registry.
+    verdict
+        Whether it became champion, and why.
+    n_examples
+        Groups it learned from.
+    accuracy
+        By dimension; None where nothing was audited.
+    seconds
+        How long it took in all.
+    """
+
+    version: str
+    verdict: Verdict
+    n_examples: int
+    accuracy: Mapping[str, Estimate | None]
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """What the newest version in the registry knows: its recipe, how many answers, up to which annotation."""
+
+    recipe: str
+    n_answers: int
+    last_annotation: int
+
+
+class Trainer:
+    """Makes model versions.
+
+    Parameters
+    ----------
+    store, registry
+        Where answers come from and versions go.
+    make
+        Builds a classifier for dimensions, not fitted.
+    text
+        Name of the normaliser that made the templates.
+    """
+
+    def __init__(
+        self, store: Store, registry: Registry, *, make: Callable[[Sequence[Dimension]], Classifier], text: str
+    ) -> None:
+        self._store = store
+        self._registry = registry
+        self._make = make
+        self._text = text
+        self._champion: Artefact | None = None
+        self._recipes: dict[tuple[Dimension, ...], str] = {}
+
+    def recipe(self, dimensions: Sequence[Dimension]) -> str:
+        """Return what tells whether another training on the same answers would give the same model."""
+        asked = tuple(dimensions)
+        if asked not in self._recipes:
+            self._recipes = {asked: recipe(self._make(asked), asked)}
+        return self._recipes[asked]
+
+    def champion(self) -> Artefact | None:
+        """Return the champion, None when there is none or it cannot be read.
+
+        Raises
+        ------
+        UnavailableError
+            The registry does not answer.
+        """
+        version = self._registry.champion()
+        if version is None or (self._champion is not None and self._champion.version == version):
+            return self._champion if version else None
+        try:
+            self._champion = Artefact.load(self._registry.fetch(version), version=version)
+        except ModelError as error:
+            logger.warning("champion %s cannot be read: %s", version, error, extra={"action": "champion_refused"})
+            return None
+        return self._champion
+
+    def learned(self) -> Learned | None:
+        """Return what the newest version knows; None when there is none, or its training was cut short."""
+        newest = self._registry.versions(limit=1)
+        return _learned(newest[0]) if newest else None
+
+    def train(self, effective: pl.DataFrame, dimensions: Sequence[Dimension], last_annotation: int) -> Trained:
+        """Fit, measure, register, and promote unless it is worse; the champion moves last.
+
+        Parameters
+        ----------
+        effective
+            All annotations that hold.
+        dimensions
+            What is asked now.
+        last_annotation
+            The newest annotation, for `learned`.
+
+        Raises
+        ------
+        ModelError
+            There is nothing to learn from.
+        UnavailableError
+            The registry does not answer; the champion is what it was.
+        """
+        began = time.monotonic()
+        answers = Answers.of(effective, dimensions)
+        data = DataSet.of(answers, dimensions)
+        if not len(data):
+            raise ModelError("there is no answer to learn from; answer a question that is not for audit first")
+        plan = self.recipe(dimensions)
+        classifier = data.fit(self._make, dimensions)
+        artefact = Artefact(classifier, tuple(dimensions), self._text, answers.agreed)
+        accuracy = estimate_answers(answers, artefact, dimensions, n_messages=self._store.pool.messages())
+        tags = {_RECIPE: plan, _ANSWERS: str(n_answers(effective)), _LAST: str(last_annotation)}
+        metrics = measures(accuracy) | {"fit_seconds": time.monotonic() - began}
+        version = self._log(artefact, data, metrics, tags)
+        verdict = self._pass_gate(replace(artefact, version=version), answers.audit, dimensions)
+        return Trained(version, verdict, len(data), accuracy, time.monotonic() - began)
+
+    def _log(self, artefact: Artefact, data: DataSet, metrics: Mapping[str, float], tags: Mapping[str, str]) -> str:
+        parameters = {_allowed(name): value for name, value in artefact.classifier.parameters.items()}
+        with tempfile.TemporaryDirectory(prefix="vigie-model-") as scratch:
+            folder = Path(scratch) / "artefact"
+            artefact.save(folder)
+            record = TrainingRecord(
+                folder=folder,
+                outputs=[dimension.name for dimension in artefact.dimensions],
+                parameters=parameters | {"classifier": artefact.classifier.name},
+                metrics=metrics,
+                dataset_digest=data.digest,
+                n_examples=len(data),
+                tags=tags,
+            )
+            return self._registry.log(record)
+
+    def _pass_gate(self, challenger: Artefact, audit: pl.DataFrame, dimensions: Sequence[Dimension]) -> Verdict:
+        version = str(challenger.version)
+        verdict = decide(self.champion(), challenger, audit, dimensions)
+        if verdict.promote:
+            self._registry.set_champion(version)
+            self._champion = challenger
+        else:
+            self._registry.set_challenger(version)
+        self._registry.mark(version, verdict.tags)
+        return verdict
+
+
+def n_answers(effective: pl.DataFrame) -> int:
+    """Return the number of answers (pairs of group and annotator) among annotations that hold."""
+    return effective.select("group_id", "annotator").unique().height
+
+
+def measures(accuracy: Mapping[str, Estimate | None]) -> dict[str, float]:
+    """Return estimates as metrics for the registry: ``accuracy.<dimension>`` and so on; what is not known is left out."""
+    found: dict[str, float] = {}
+    for dimension, one in accuracy.items():
+        if one is not None:
+            values = {
+                "accuracy": one.value,
+                "accuracy_low": one.low,
+                "accuracy_high": one.high,
+                "accuracy_new": one.new_value,
+                "n_audited": float(one.n_audited),
+            }
+            found |= {f"{name}.{_allowed(dimension)}": value for name, value in values.items()}
+    return found
+
+
+def _learned(version: VersionInfo) -> Learned | None:
+    tags = version.tags
+    if "validation_status" not in tags or not {_RECIPE, _ANSWERS, _LAST} <= set(tags):
+        return None
+    return Learned(tags[_RECIPE], int(tags[_ANSWERS]), int(tags[_LAST]))
+
+
+def _allowed(name: str) -> str:
+    """Return a name that MLflow takes for parameters and metrics; a dot keeps its parts apart."""
+    return ".".join(_REFUSED.sub("_", part) or "_" for part in name.split("."))

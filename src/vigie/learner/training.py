@@ -1,0 +1,87 @@
+"""What a model learns from: one row per answered group, and a digest that says which rows they were."""
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+import orjson
+import polars as pl
+
+from vigie.classifiers import Classifier
+from vigie.labels import Dimension
+from vigie.learner.answers import Answers
+from vigie.messages import label_column
+
+DIGEST_CHARACTERS = 32
+
+
+@dataclass(frozen=True, slots=True)
+class DataSet:
+    """Texts with their labels, in an order that depends on nothing but the texts.
+
+    Parameters
+    ----------
+    texts
+        Templates, sorted.
+    labels
+        One column per dimension, named like it; null where it was not answered.
+    """
+
+    texts: pl.Series
+    labels: pl.DataFrame
+
+    @classmethod
+    def of(cls, answers: Answers, dimensions: Sequence[Dimension]) -> Self:
+        """Take what may be learned from; groups without any label left are no rows."""
+        names = {label_column(dimension.name): dimension.name for dimension in dimensions}
+        rows = answers.train.filter(pl.any_horizontal(pl.col(list(names)).is_not_null())).sort("template")
+        return cls(rows["template"], rows.select(list(names)).rename(names))
+
+    def __len__(self) -> int:
+        return len(self.texts)
+
+    @property
+    def digest(self) -> str:
+        """The same for the same texts and labels, in whatever order people gave them and however often they came."""
+        digest = hashlib.sha256()
+        for text, labels in zip(self.texts, self.labels.iter_rows(named=True), strict=True):
+            given = {name: label for name, label in labels.items() if label is not None}
+            digest.update(orjson.dumps([text, given], option=orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE))
+        return digest.hexdigest()[:DIGEST_CHARACTERS]
+
+    def fit(self, make: Callable[[Sequence[Dimension]], Classifier], dimensions: Sequence[Dimension]) -> Classifier:
+        """Return a new classifier that has learned from this.
+
+        Every group counts alike. Weighting them by the logarithm of their traffic changed nothing (log lines, 10 to
+        120 answers: within 0.008 of accuracy over traffic and of macro-F1), since questions prefer large groups already.
+        """
+        return make(dimensions).fit(self.texts, self.labels)
+
+
+def recipe(classifier: Classifier, dimensions: Sequence[Dimension]) -> str:
+    """Return a digest of what is to be learned and by what, before anything was learned; it changes with the settings."""
+    asked = [[dimension.name, *dimension.label_names] for dimension in dimensions]
+    parameters = {name: _plain(value) for name, value in classifier.parameters.items()}
+    parts = [classifier.name, parameters, asked]
+    return hashlib.sha256(orjson.dumps(parts, option=orjson.OPT_SORT_KEYS)).hexdigest()[:DIGEST_CHARACTERS]
+
+
+def n_changed(before: pl.DataFrame, now: pl.DataFrame) -> int:
+    """Return how many answers (pairs of group and annotator) differ between two sets of annotations that hold.
+
+    Parameters
+    ----------
+    before, now
+        As `store.annotations.effective` returns them.
+    """
+    key = ["group_id", "annotator", "dimension", "label"]
+    answer = key[:2]
+    came = now.join(before, on=key, how="anti").select(answer)
+    went = before.join(now, on=key, how="anti").select(answer)
+    return pl.concat([came, went]).unique().height
+
+
+def _plain(value: Any) -> Any:
+    return value.item() if isinstance(value, np.generic) else value if isinstance(value, int | float) else str(value)

@@ -1,0 +1,180 @@
+from typing import Any
+
+import pytest
+
+from builders import NOON, a_labelled_batch
+from learner_fakes import SEVERITY, KnowingModel
+from store_fixtures import SettableClock
+from vigie.labels import Annotation, Purpose, Question, QuestionKind
+from vigie.learner.asking import Asker
+from vigie.store import Store
+from vigie.strategies.uncertainty import Margin
+
+
+@pytest.fixture
+def asker(store: Store, clock: SettableClock) -> Asker:
+    return an_asker(store, clock)
+
+
+def an_asker(store: Store, clock: SettableClock, **options: Any) -> Asker:
+    chosen: dict[str, Any] = {"open_questions": 20, "audit_every": 10, "seed": 0} | options
+    return Asker(store, Margin(), clock=clock, **chosen)
+
+
+def fill(store: Store, n: int, *, first: int = 0) -> None:
+    """Record groups of falling size, unlike each other."""
+    templates = [f"word{row} other{row}" for row in range(first, first + n) for _ in range(1 + (first + n - row) // 4)]
+    store.record(f"files{first}", a_labelled_batch(*templates))
+
+
+def lease(store: Store, n: int, annotator: str = "ann") -> list[Question]:
+    return store.questions.lease(annotator, n, 600)
+
+
+def answer(store: Store, questions: list[Question], annotator: str = "ann") -> None:
+    for question in questions:
+        store.questions.answer(question.id, annotator, {"severity": "info"})
+
+
+def kinds(questions: list[Question]) -> list[QuestionKind]:
+    return [question.kind for question in questions]
+
+
+def test_ask_when_there_are_groups_then_keeps_questions_of_both_kinds_open(store: Store, asker: Asker) -> None:
+    fill(store, 60)
+
+    asker.ask(None, [SEVERITY])
+
+    assert store.questions.counts()["open"] == 23
+    assert store.audit.draws().height == 3
+    assert sorted(kinds(lease(store, 10))).count(QuestionKind.AUDIT) == 1
+
+
+def test_ask_when_a_group_is_drawn_for_audit_then_no_strategy_asks_about_it(store: Store, asker: Asker) -> None:
+    fill(store, 5)
+
+    asker.ask(KnowingModel({}), [SEVERITY])
+
+    drawn = set(store.audit.draws()["group_id"])
+    asked = lease(store, 30)
+    assert len(asked) == 5
+    assert {question.group_id for question in asked if question.kind == QuestionKind.AUDIT} == drawn
+
+
+def test_ask_when_audit_questions_wait_then_draws_only_what_is_missing(
+    store: Store, asker: Asker, clock: SettableClock
+) -> None:
+    fill(store, 60)
+    asker.ask(None, [SEVERITY])
+    asker.ask(None, [SEVERITY])
+    assert store.audit.draws().height == 3
+
+    asked = lease(store, 10)
+    answer(store, asked)
+    asker.ask(None, [SEVERITY])
+
+    assert store.audit.draws().height == 4
+    assert set(store.audit.draws()["draws"]) == {1}
+
+
+def test_ask_when_asked_again_then_audit_questions_keep_their_order(store: Store, asker: Asker) -> None:
+    fill(store, 60)
+    asker.ask(None, [SEVERITY])
+    first = list(asker._queue)
+
+    asker.ask(None, [SEVERITY])
+    asked = [question.group_id for question in lease(store, 60) if question.kind == QuestionKind.AUDIT]
+
+    assert asked == first
+
+
+def test_ask_when_the_learner_starts_again_then_waiting_audit_questions_are_kept(
+    store: Store, clock: SettableClock
+) -> None:
+    fill(store, 60)
+    an_asker(store, clock).ask(None, [SEVERITY])
+    drawn = set(store.audit.draws()["group_id"])
+
+    an_asker(store, clock).ask(None, [SEVERITY])
+
+    assert set(store.audit.draws()["group_id"]) == drawn
+    asked = {question.group_id for question in lease(store, 60) if question.kind == QuestionKind.AUDIT}
+    assert asked == drawn
+
+
+def test_ask_when_audit_questions_are_skipped_by_all_then_goes_on_with_others(store: Store, asker: Asker) -> None:
+    fill(store, 200)
+    asker.ask(None, [SEVERITY])
+    for _ in range(12):
+        for question in lease(store, 10):
+            if question.kind == QuestionKind.AUDIT:
+                store.questions.skip(question.id, "ann")
+            else:
+                answer(store, [question])
+        asker.ask(None, [SEVERITY])
+
+    assert 5 <= store.audit.draws().height <= 8
+
+
+def test_ask_when_a_group_is_answered_otherwise_then_its_draw_is_void(store: Store, asker: Asker) -> None:
+    fill(store, 60)
+    asker.ask(None, [SEVERITY])
+    drawn = int(store.audit.draws()["group_id"][0])
+    store.annotations.add([Annotation(drawn, "severity", "info", "import", Purpose.TRAIN, NOON)])
+
+    asker.ask(None, [SEVERITY])
+
+    assert store.audit.draws().height == 4
+    assert drawn not in asker._queue
+
+
+def test_is_due_when_nothing_was_asked_yet_then_true(asker: Asker) -> None:
+    assert asker.is_due()
+
+
+def test_is_due_when_new_groups_come_then_true_after_a_pause(store: Store, asker: Asker, clock: SettableClock) -> None:
+    fill(store, 60)
+    asker.ask(None, [SEVERITY])
+    clock.forward(60)
+    assert not asker.is_due()
+
+    asker.ask(None, [SEVERITY])
+    fill(store, 5, first=60)
+    assert not asker.is_due()
+    clock.forward(60)
+    assert asker.is_due()
+
+
+def test_is_due_when_questions_run_low_then_true_once_an_answer_comes(
+    store: Store, asker: Asker, clock: SettableClock
+) -> None:
+    fill(store, 60)
+    asker.ask(None, [SEVERITY])
+    leased = lease(store, 15)
+    clock.forward(60)
+    assert asker.is_due()
+
+    asker.ask(None, [SEVERITY])
+    assert store.questions.counts()["open"] >= 20
+    answer(store, leased)
+    clock.forward(60)
+    assert not asker.is_due()
+
+
+def test_is_due_when_there_is_nothing_more_to_ask_then_false(store: Store, asker: Asker, clock: SettableClock) -> None:
+    fill(store, 4)
+    asker.ask(None, [SEVERITY])
+    clock.forward(60)
+
+    assert not asker.is_due()
+
+
+def test_ask_when_the_seed_is_the_same_then_so_are_the_questions(tmp_path: Any, clock: SettableClock) -> None:
+    asked = []
+    for name in ("one", "other"):
+        with Store.open(f"sqlite:///{tmp_path}/{name}.db", clock=clock) as store:
+            fill(store, 60)
+            an_asker(store, clock, seed=5).ask(KnowingModel({}), [SEVERITY])
+            asked.append([question.group_id for question in lease(store, 60)])
+
+    assert asked[0] == asked[1]

@@ -1,0 +1,164 @@
+import numpy as np
+import polars as pl
+import pytest
+
+from builders import NOON, a_dimension, a_labelled_batch
+from learner_fakes import SEVERITY, TOPIC, KnowingModel, Said, effective
+from vigie.labels import Annotation, Purpose
+from vigie.learner.answers import Answers
+from vigie.learner.audit import Estimate, draw, estimate, estimate_answers, right, successive, wilson
+from vigie.store import Store
+
+
+def an_estimate(*said: Said, wrong: tuple[int, ...] = (), n_messages: int = 100) -> Estimate | None:
+    """Estimate a model that knows every answer but those of the `wrong` groups."""
+    says = {f"t{one.group_id}": one.label for one in said if one.group_id not in wrong}
+    answers = Answers.of(effective(*said), [SEVERITY])
+    return estimate_answers(answers, KnowingModel({"severity": says}), [SEVERITY], n_messages=n_messages)["severity"]
+
+
+def audited(group_id: int, count: int = 1, label: str = "error") -> Said:
+    return Said(group_id, label, purpose="audit", count=count, minute=group_id)
+
+
+def test_estimate_when_nothing_was_audited_then_is_unknown() -> None:
+    assert an_estimate(Said(1, "error", count=100)) is None
+
+
+def test_estimate_when_seen_and_new_differ_then_weighs_them_by_traffic() -> None:
+    said = [Said(1, "error", count=30), Said(2, "error", count=10), audited(3), audited(4)]
+
+    found = an_estimate(*said, wrong=(2, 4))
+
+    assert found is not None
+    assert found.share_seen == pytest.approx(0.4)
+    assert found.seen_value == pytest.approx(0.75)
+    assert found.new_value == pytest.approx(0.5, abs=0.01)
+    assert found.value == pytest.approx(0.4 * 0.75 + 0.6 * found.new_value)
+    assert found.n_audited == 2
+
+
+def test_estimate_when_few_were_audited_then_the_interval_is_wide_and_narrows() -> None:
+    few = an_estimate(*[audited(group) for group in range(3)])
+    many = an_estimate(*[audited(group) for group in range(80)], n_messages=10_000)
+
+    assert few is not None
+    assert many is not None
+    assert (few.value, few.high) == (1, 1)
+    assert few.low < 0.5
+    assert many.low > 0.94
+
+
+def test_estimate_when_one_audited_group_is_most_of_the_stream_then_the_rest_stays_uncertain() -> None:
+    found = an_estimate(audited(1, count=90))
+
+    assert found is not None
+    assert (found.value, found.low, found.high) == (1, pytest.approx(0.9), 1)
+
+
+def test_estimate_when_the_largest_is_wrong_then_it_cannot_be_right_more_often_than_the_rest() -> None:
+    found = an_estimate(audited(1, count=60), audited(2, count=1), wrong=(1,))
+
+    assert found is not None
+    assert found.high <= 0.4
+    assert found.low >= 0.01
+
+
+def test_estimate_when_every_group_is_answered_then_the_value_is_exact() -> None:
+    found = an_estimate(Said(1, "error", count=50), audited(2, count=30), audited(3, count=20), wrong=(3,))
+
+    assert found is not None
+    assert found.value == found.low == found.high == pytest.approx(0.8)
+
+
+def test_estimate_when_counts_passed_the_total_meanwhile_then_stays_a_share() -> None:
+    found = an_estimate(Said(1, "error", count=50), audited(2, count=30), n_messages=10)
+
+    assert found is not None
+    assert 0 <= found.low <= found.value <= found.high <= 1
+    assert found.share_seen == pytest.approx(50 / 80)
+
+
+def test_estimate_when_the_model_lacks_a_dimension_then_that_is_unknown() -> None:
+    answers = Answers.of(effective(audited(1), Said(1, "disk", "topic", purpose="audit")), [SEVERITY, TOPIC])
+
+    found = estimate_answers(answers, KnowingModel({}), [SEVERITY, TOPIC], n_messages=10)
+
+    assert found["topic"] is None
+    assert found["severity"] is not None
+
+
+def test_estimate_when_the_store_has_answers_then_flagged_groups_count_nowhere(store: Store) -> None:
+    store.record("files", a_labelled_batch(*["flagged"] * 9, *["seen"] * 6, *["new"] * 4))
+    question = store.questions.lease("ann", 1, 60)[0]
+    store.questions.flag(question.id, "ann")
+    for template, purpose in [("seen", Purpose.TRAIN), ("new", Purpose.AUDIT)]:
+        group = store.pool.find(template)
+        assert group is not None
+        store.annotations.add([Annotation(group.id, "severity", "error", "ann", purpose, NOON)])
+
+    found = estimate(store, KnowingModel({"severity": {"seen": "error"}}), [SEVERITY])["severity"]
+
+    assert found is not None
+    assert (found.value, found.share_seen, found.new_value) == (pytest.approx(0.6), pytest.approx(0.6), 0)
+
+
+def test_right_when_the_model_does_not_know_a_label_then_it_is_wrong_there() -> None:
+    answers = Answers.of(effective(Said(1, "error"), Said(2, "info")), [SEVERITY])
+    older = KnowingModel({}, [a_dimension(labels=("info", "warning"))])
+
+    found = right(older, answers.train, [SEVERITY])["severity"]
+
+    assert found.columns == ["group_id", "count", "right"]
+    assert found["right"].to_list() == [False, True]
+
+
+def test_right_when_nobody_answered_then_there_are_no_rows() -> None:
+    answers = Answers.of(effective(), [SEVERITY])
+
+    assert right(KnowingModel({}), answers.audit, [SEVERITY])["severity"].height == 0
+
+
+@pytest.mark.parametrize(("share", "n", "low", "high"), [(0.5, 10, 0.2366, 0.7634), (0, 5, 0, 0.4345), (0.9, 0, 0, 1)])
+def test_wilson_when_compared_with_published_values_then_agrees(
+    share: float, n: float, low: float, high: float
+) -> None:
+    assert wilson(share, n) == (pytest.approx(low, abs=1e-4), pytest.approx(high, abs=1e-4))
+
+
+def test_successive_when_groups_are_alike_then_is_the_plain_mean() -> None:
+    flags = np.array([True, False, True, True])
+
+    assert successive(np.ones(4), flags, 1e9) == pytest.approx(0.75)
+
+
+def test_draw_when_groups_differ_in_size_then_the_first_is_drawn_in_proportion() -> None:
+    rng = np.random.default_rng(0)
+    sizes = np.array([60, 30, 10])
+
+    first = [int(draw(sizes, 1, rng)[0]) for _ in range(4000)]
+
+    assert np.bincount(first) / 4000 == pytest.approx([0.6, 0.3, 0.1], abs=0.03)
+
+
+def test_draw_when_the_second_follows_then_it_is_in_proportion_among_those_left() -> None:
+    rng = np.random.default_rng(0)
+    pairs = [tuple(draw(np.array([60, 30, 10]), 2, rng).tolist()) for _ in range(4000)]
+
+    after_the_largest = [second for first, second in pairs if first == 0]
+
+    assert np.mean([second == 1 for second in after_the_largest]) == pytest.approx(0.75, abs=0.03)
+
+
+def test_draw_when_more_are_wanted_than_there_are_then_all_come_once() -> None:
+    assert sorted(draw(np.array([5, 1, 9]), 10, np.random.default_rng(0)).tolist()) == [0, 1, 2]
+    assert draw(np.array([], dtype=np.int64), 3, np.random.default_rng(0)).tolist() == []
+    assert draw(np.array([5, 1]), 0, np.random.default_rng(0)).tolist() == []
+
+
+def test_draw_when_the_generator_is_the_same_then_so_is_the_draw() -> None:
+    sizes = np.arange(1, 50)
+
+    one, other = (draw(sizes, 5, np.random.default_rng(3)) for _ in range(2))
+
+    assert pl.Series(one).equals(pl.Series(other))

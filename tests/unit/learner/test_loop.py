@@ -1,0 +1,294 @@
+import threading
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pytest
+
+from builders import a_dimension, a_labelled_batch
+from learner_fakes import SEVERITY, TOPIC, MemoryRegistry
+from store_fixtures import SettableClock
+from vigie.classifiers.linear import LinearClassifier
+from vigie.errors import ModelError, UnavailableError
+from vigie.labels import Dimension, QuestionKind
+from vigie.learner import Learner, Plan
+from vigie.store import Store, utc_now
+from vigie.strategies.uncertainty import Margin
+
+LearnerMaker = Callable[..., Learner]
+
+
+@pytest.fixture
+def make_learner(store: Store, registry: MemoryRegistry, clock: SettableClock) -> LearnerMaker:
+    """Make learners of one project, with 40 groups in its pool."""
+    store.record("files", a_labelled_batch(*[f"word{row} other{row % 7}" for row in range(40) for _ in range(row + 1)]))
+
+    def make(dimensions: Sequence[Dimension] = (SEVERITY,), classifier: Any = LinearClassifier, **plan: Any) -> Learner:
+        return Learner(
+            store,
+            registry,  # type: ignore[arg-type]
+            dimensions=lambda: dimensions,
+            classifier=classifier,
+            strategy=Margin(),
+            text="logs",
+            plan=Plan(**plan),
+            clock=clock,
+        )
+
+    return make
+
+
+def answer(store: Store, n: int, annotator: str = "ann") -> None:
+    for question in store.questions.lease(annotator, n, 600):
+        label = SEVERITY.label_names[question.group_id % 2]
+        store.questions.answer(question.id, annotator, {"severity": label})
+
+
+def test_step_when_nobody_answered_then_questions_are_open_and_nothing_is_trained(
+    store: Store, registry: MemoryRegistry, make_learner: LearnerMaker
+) -> None:
+    make_learner().step()
+
+    assert store.questions.counts()["open"] == 40
+    assert registry.records == []
+
+
+def test_step_when_enough_answers_came_then_a_champion_asks_other_questions(
+    store: Store, registry: MemoryRegistry, make_learner: LearnerMaker
+) -> None:
+    learner = make_learner()
+    learner.step()
+    answer(store, 9)
+    learner.step()
+    assert registry.records == []
+    assert learner.details()["answers_since"] == 9
+
+    answer(store, 1)
+    learner.step()
+
+    assert registry.champion() == "1"
+    details = learner.details()
+    assert (details["answers_since"], details["version"], details["promoted"]) == (0, "1", True)
+    asked = store.questions.lease("ann", 20, 600)
+    strategy = [question for question in asked if question.kind == QuestionKind.STRATEGY]
+    assert {question.reason["why"] for question in strategy} == {"uncertain"}
+
+
+def test_step_when_few_answers_wait_long_enough_then_trains(
+    store: Store, registry: MemoryRegistry, make_learner: LearnerMaker, clock: SettableClock
+) -> None:
+    learner = make_learner()
+    clock.forward(1000)
+    answer(store, 2)
+    learner.step()
+    clock.forward(299)
+    learner.step()
+    assert registry.records == []
+
+    clock.forward(1)
+    learner.step()
+
+    assert registry.champion() == "1"
+
+
+def test_step_when_answers_are_taken_back_then_nothing_is_trained(
+    store: Store, registry: MemoryRegistry, make_learner: LearnerMaker, clock: SettableClock
+) -> None:
+    learner = make_learner()
+    answer(store, 10)
+    learner.step()
+    answer(store, 1)
+    learner.step()
+    store.questions.undo("ann")
+    learner.step()
+    clock.forward(1000)
+    learner.step()
+
+    assert len(registry.records) == 1
+
+
+def test_step_when_only_audit_questions_are_answered_then_waits_without_a_problem(
+    store: Store, registry: MemoryRegistry, make_learner: LearnerMaker
+) -> None:
+    learner = make_learner(retrain_after_answers=1)
+    learner.step()
+    audit = [question for question in store.questions.lease("ann", 40, 600) if question.kind == QuestionKind.AUDIT]
+    store.questions.answer(audit[0].id, "ann", {"severity": "info"})
+
+    learner.step()
+
+    assert registry.records == []
+    assert learner.details()["problem"] is None
+
+
+def test_step_when_started_again_then_knows_what_was_learned(
+    store: Store, registry: MemoryRegistry, make_learner: LearnerMaker, clock: SettableClock
+) -> None:
+    answer(store, 10)
+    make_learner().step()
+
+    again = make_learner()
+    again.step()
+    assert again.details()["answers_since"] == 0
+
+    answer(store, 3)
+    again.step()
+    assert again.details()["answers_since"] == 3
+    once_more = make_learner()
+    once_more.step()
+    assert once_more.details()["answers_since"] == 3
+    answer(store, 7)
+    once_more.step()
+    assert len(registry.records) == 2
+
+
+def test_step_when_a_training_was_cut_short_then_it_is_done_again(
+    store: Store, registry: MemoryRegistry, make_learner: LearnerMaker
+) -> None:
+    answer(store, 10)
+    make_learner().step()
+    del registry.tags["1"]["validation_status"]
+
+    make_learner().step()
+
+    assert registry.champion() == "2"
+
+
+@pytest.mark.parametrize("changed", [(SEVERITY, TOPIC), (a_dimension(labels=("info", "warning")),)])
+def test_step_when_dimensions_change_then_trains_at_once(
+    store: Store, registry: MemoryRegistry, make_learner: LearnerMaker, changed: tuple[Dimension, ...]
+) -> None:
+    dimensions = [SEVERITY]
+    learner = make_learner(dimensions)
+    answer(store, 10)
+    learner.step()
+
+    dimensions[:] = changed
+    learner.step()
+    learner.step()
+
+    assert len(registry.records) == 2
+    assert list(registry.records[1].outputs) == [dimension.name for dimension in changed]
+
+
+def test_step_when_the_classifier_fails_then_says_so_rests_and_tries_again(
+    store: Store, registry: MemoryRegistry, make_learner: LearnerMaker, clock: SettableClock
+) -> None:
+    broken = [True]
+
+    class Shaky(LinearClassifier):
+        def fit(self, *given: Any) -> Any:
+            if broken[0]:
+                raise ValueError("a message")
+            return super().fit(*given)
+
+    learner = make_learner(classifier=Shaky)
+    answer(store, 10)
+    learner.step()
+    assert learner.details()["problem"] == "training failed: ValueError"
+    assert learner.details()["training"] is False
+    assert store.questions.counts()["open"] > 0
+
+    broken[0] = False
+    clock.forward(1)
+    learner.step()
+
+    assert registry.champion() == "1"
+    assert learner.details()["problem"] is None
+
+
+def test_step_when_the_registry_is_away_then_answers_wait_and_nothing_is_lost(
+    store: Store, registry: MemoryRegistry, make_learner: LearnerMaker, clock: SettableClock
+) -> None:
+    learner = make_learner()
+    learner.step()
+    registry.away = True
+    answer(store, 12)
+    learner.step()
+    assert "the registry does not answer" in str(learner.details()["problem"])
+
+    registry.away = False
+    clock.forward(60)
+    learner.step()
+
+    assert registry.champion() == "1"
+    assert registry.records[0].n_examples == 11
+    assert learner.details()["problem"] is None
+
+
+def test_step_when_another_learner_acts_then_waits_and_then_takes_over(
+    store: Store, registry: MemoryRegistry, make_learner: LearnerMaker, clock: SettableClock
+) -> None:
+    first, second = make_learner(), make_learner()
+    first.step()
+    store.presence.beat("learner", "a", first.details())
+    answer(store, 10)
+    second.step()
+    assert registry.records == []
+    assert second.details()["acting"] is False
+
+    clock.forward(11)
+    second.step()
+
+    assert registry.champion() == "1"
+    assert second.details()["acting"] is True
+
+
+def test_step_when_training_then_details_say_so(
+    store: Store, registry: MemoryRegistry, make_learner: LearnerMaker
+) -> None:
+    seen = []
+
+    class Watched(LinearClassifier):
+        def fit(self, *given: Any) -> Any:
+            seen.append(learner.details()["training"])
+            return super().fit(*given)
+
+    learner = make_learner(classifier=Watched)
+    answer(store, 10)
+    learner.step()
+
+    assert seen == [True]
+    assert learner.details()["training"] is False
+
+
+def test_train_when_called_then_trains_though_nothing_is_due(
+    store: Store, registry: MemoryRegistry, make_learner: LearnerMaker
+) -> None:
+    learner = make_learner()
+    with pytest.raises(ModelError):
+        learner.train()
+    answer(store, 1)
+
+    trained = learner.train()
+
+    assert (trained.version, trained.n_examples) == ("1", 1)
+    assert registry.champion() == "1"
+
+
+def test_run_when_told_to_stop_then_ends_soon_and_goes_on_after_failures(
+    store: Store, registry: MemoryRegistry, make_learner: LearnerMaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    learner, stop = make_learner(), threading.Event()
+    step, failures = learner.step, [UnavailableError("the database does not answer", retry_after_seconds=0)]
+
+    def shaky() -> None:
+        if failures:
+            raise failures.pop()
+        step()
+
+    monkeypatch.setattr(learner, "step", shaky)
+    learner._looking._clock = utc_now
+    answer(store, 10)
+    thread = threading.Thread(target=learner.run, args=(stop,))
+    thread.start()
+    deadline = time.monotonic() + 30
+    while registry.champion() is None and time.monotonic() < deadline:
+        time.sleep(0.05)
+    began = time.monotonic()
+    stop.set()
+    thread.join(10)
+
+    assert registry.champion() == "1"
+    assert time.monotonic() - began < 5
+    assert learner.details()["problem"] is None

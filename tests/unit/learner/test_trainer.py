@@ -1,0 +1,208 @@
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from builders import NOON, a_labelled_batch
+from learner_fakes import SEVERITY, TOPIC, MemoryRegistry
+from vigie.classifiers.artefact import Artefact
+from vigie.classifiers.linear import LinearClassifier
+from vigie.errors import ModelError, UnavailableError
+from vigie.labels import Annotation, Dimension, Purpose
+from vigie.learner.trainer import Learned, Trained, Trainer, measures
+from vigie.store import Store
+
+TRUTH = {"disk full": "error", "disk failed": "error", "login ok": "info", "user left": "info"}
+
+
+def a_trainer(store: Store, registry: MemoryRegistry, make: Any = LinearClassifier) -> Trainer:
+    return Trainer(store, registry, make=make, text="logs")
+
+
+def annotate(store: Store, template: str, label: str, purpose: Purpose = Purpose.TRAIN, **other: Any) -> None:
+    group = store.pool.find(template)
+    if group is None:
+        store.record(template, a_labelled_batch(template))
+        group = store.pool.find(template)
+    assert group is not None
+    annotation = Annotation(group.id, "severity", label, "ann", purpose, NOON)
+    store.annotations.add([replace(annotation, **other)])
+
+
+def train(store: Store, trainer: Trainer, dimensions: Sequence[Dimension] = (SEVERITY,)) -> Trained:
+    return trainer.train(store.annotations.effective(), dimensions, store.annotations.last_id())
+
+
+def learn_truth(store: Store) -> None:
+    for template, label in TRUTH.items():
+        annotate(store, template, label)
+
+
+def test_train_when_answers_are_there_then_a_champion_is_registered(store: Store, registry: MemoryRegistry) -> None:
+    learn_truth(store)
+    annotate(store, "disk broken", "error", Purpose.AUDIT)
+
+    trained = train(store, a_trainer(store, registry))
+
+    assert registry.champion() == trained.version == "1"
+    assert trained.n_examples == 4
+    record = registry.records[0]
+    assert record.parameters["classifier"] == "linear.v1"
+    assert record.n_examples == 4
+    assert record.metrics["n_audited.severity"] == 1
+    assert registry.tags["1"]["validation_status"] == "passed"
+
+
+def test_train_when_registered_then_the_artefact_carries_answers_of_both_kinds(
+    store: Store, registry: MemoryRegistry
+) -> None:
+    learn_truth(store)
+    annotate(store, "disk broken", "error", Purpose.AUDIT)
+    annotate(store, "login ok", "error", annotator="other")
+    train(store, a_trainer(store, registry))
+
+    artefact = Artefact.load(registry.fetch("1"))
+
+    assert artefact.answers["disk broken"] == {"severity": "error"}
+    assert "login ok" not in artefact.answers
+    assert artefact.text == "logs"
+
+
+def test_train_when_only_audit_answers_are_there_then_refuses_and_keeps_everything(
+    store: Store, registry: MemoryRegistry
+) -> None:
+    annotate(store, "disk broken", "error", Purpose.AUDIT)
+
+    with pytest.raises(ModelError, match="no answer to learn from"):
+        train(store, a_trainer(store, registry))
+
+    assert registry.records == []
+
+
+def test_train_when_the_classifier_fails_then_the_champion_stays(store: Store, registry: MemoryRegistry) -> None:
+    learn_truth(store)
+    train(store, a_trainer(store, registry))
+
+    class Broken(LinearClassifier):
+        def fit(self, *_: Any) -> Any:
+            raise ModelError("did not converge")
+
+    with pytest.raises(ModelError):
+        train(store, a_trainer(store, registry, Broken))
+
+    assert registry.champion() == "1"
+
+
+def test_train_when_the_version_is_worse_on_audited_groups_then_it_becomes_challenger(
+    store: Store, registry: MemoryRegistry
+) -> None:
+    for number in range(25):
+        annotate(store, f"disk{number} full", "error", Purpose.AUDIT)
+    learn_truth(store)
+    trainer = a_trainer(store, registry)
+    assert train(store, trainer).verdict.promote
+    for template, label in TRUTH.items():
+        annotate(store, template, "info" if label == "error" else "error", annotator="ann")
+
+    trained = train(store, trainer)
+
+    assert not trained.verdict.promote
+    assert registry.aliases == {"champion": "1", "challenger": "2"}
+    assert registry.tags["2"]["validation_status"] == "failed"
+
+
+def test_train_when_a_dimension_is_new_then_it_is_learned_from_what_is_there(
+    store: Store, registry: MemoryRegistry
+) -> None:
+    learn_truth(store)
+    trainer = a_trainer(store, registry)
+    train(store, trainer)
+
+    assert train(store, trainer, [SEVERITY, TOPIC]).verdict.promote
+    champion = trainer.champion()
+
+    assert champion is not None
+    assert [dimension.name for dimension in champion.dimensions] == ["severity", "topic"]
+
+
+def test_train_when_answers_are_the_same_then_so_are_digest_and_predictions(
+    store: Store, registry: MemoryRegistry
+) -> None:
+    learn_truth(store)
+    train(store, a_trainer(store, registry))
+    train(store, a_trainer(store, registry))
+
+    one, other = (Artefact.load(registry.fetch(version)) for version in ("1", "2"))
+    texts = store.pool.counts()["template"]
+
+    assert registry.records[0].dataset_digest == registry.records[1].dataset_digest
+    assert (one.predict_proba(texts)["severity"] == other.predict_proba(texts)["severity"]).all()
+
+
+def test_champion_when_moved_by_somebody_else_then_the_new_one_is_read(store: Store, registry: MemoryRegistry) -> None:
+    learn_truth(store)
+    trainer = a_trainer(store, registry)
+    assert trainer.champion() is None
+    train(store, trainer)
+    train(store, trainer)
+
+    registry.set_champion("1")
+    champion = trainer.champion()
+
+    assert champion is not None
+    assert champion.version == "1"
+
+
+def test_champion_when_it_cannot_be_read_then_the_next_version_replaces_it(
+    store: Store, registry: MemoryRegistry
+) -> None:
+    learn_truth(store)
+    train(store, a_trainer(store, registry))
+    (registry.folder / "1" / "model.json").write_text("{")
+    trainer = a_trainer(store, registry)
+    assert trainer.champion() is None
+
+    train(store, trainer)
+
+    assert registry.champion() == "2"
+
+
+def test_champion_when_the_registry_is_away_then_says_so(store: Store, registry: MemoryRegistry) -> None:
+    registry.away = True
+
+    with pytest.raises(UnavailableError):
+        a_trainer(store, registry).champion()
+
+
+def test_learned_when_a_version_was_trained_then_says_from_what(store: Store, registry: MemoryRegistry) -> None:
+    trainer = a_trainer(store, registry)
+    assert trainer.learned() is None
+    learn_truth(store)
+
+    train(store, trainer)
+
+    assert trainer.learned() == Learned(trainer.recipe([SEVERITY]), 4, store.annotations.last_id())
+
+
+def test_learned_when_a_training_was_cut_short_then_it_counts_as_none(store: Store, registry: MemoryRegistry) -> None:
+    learn_truth(store)
+    trainer = a_trainer(store, registry)
+    train(store, trainer)
+    del registry.tags["1"]["validation_status"]
+
+    assert trainer.learned() is None
+
+
+def test_measures_when_a_dimension_has_an_odd_name_then_the_registry_takes_it(
+    store: Store, registry: MemoryRegistry
+) -> None:
+    learn_truth(store)
+    annotate(store, "disk broken", "error", Purpose.AUDIT)
+    accuracy = train(store, a_trainer(store, registry)).accuracy
+
+    found = measures({"How bad?/é": accuracy["severity"], "other": None})
+
+    assert set(found) == {
+        f"{name}.How bad__é" for name in ("accuracy", "accuracy_low", "accuracy_high", "accuracy_new", "n_audited")
+    }
