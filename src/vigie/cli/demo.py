@@ -26,6 +26,9 @@ PORT = 8080
 LINES = "demo.log"
 LABELLED = "labelled.jsonl"
 
+_HTTP = 'type = "http"\n'
+_SINK = "[sinks.files]\n"
+
 NoBrowserOption = Annotated[bool, typer.Option("--no-browser", help="Do not open the label page in a browser.")]
 FileOption = Annotated[
     Path | None,
@@ -123,15 +126,16 @@ def make_project(folder: Path, source: Path | None) -> None:
 
 
 def with_source(settings: str, path: str) -> str:
-    """Return a `vigie.toml` that also follows a file."""
+    """Return the `vigie.toml` of a template that also follows a file; its comments stay."""
     import tomlkit  # noqa: PLC0415 — needed only here
 
-    document = tomlkit.parse(settings)
-    document["project"]["name"] = "demo"
-    table = tomlkit.table()
-    table.update({"type": "files", "path": path, "follow": True})
-    document["sources"]["demo"] = table
-    return tomlkit.dumps(document)
+    source = {"type": "files", "path": path, "follow": True, "sink": "files"}
+    sources = f'{_HTTP}sink = "posted"\n\n[sources.demo]\n{tomlkit.dumps(source)}'
+    # Two workers cannot write one file: what is posted gets a file of its own.
+    sink = {"type": "files", "path": "posted.jsonl", "dead_letters": "posted_dead_letters.jsonl"}
+    sinks = f"[sinks.posted]\n{tomlkit.dumps(sink)}\n{_SINK}"
+    named = settings.replace('name = "logs"', 'name = "demo"', 1)
+    return named.replace(_HTTP, sources, 1).replace(_SINK, sinks, 1)
 
 
 @contextmanager

@@ -1,13 +1,23 @@
 """`vigie learner`: answers to models, and what to ask next."""
 
+import logging
+import os
 import threading
+from typing import TYPE_CHECKING
 
 from vigie.cli import logs
-from vigie.cli.exits import RESTART
+from vigie.cli.exits import FAILURE, OK, RESTART
 from vigie.cli.options import HERE, DebugOption, LogJsonOption, ProjectOption
-from vigie.cli.running import ending, kept_up_to_date, present
+from vigie.cli.running import Ending, ending, kept_up_to_date, present
+
+if TYPE_CHECKING:
+    from vigie.learner.loop import Learner
 
 RESTART_FOR = frozenset({"project", "pool", "learning", "registry", "store"})
+STOP_SECONDS = 6.0
+NICENESS = 10
+
+logger = logging.getLogger(__name__)
 
 
 def learner(
@@ -20,17 +30,35 @@ def learner(
     Example: `vigie learner --project my-logs`
     """
     logs.set_up("learner", as_json=log_json, debug=debug)
-    from vigie.app import Project, Watcher  # noqa: PLC0415 — takes a second, and `vigie --help` should not
-
     with ending() as wished:
+        from vigie.app import Project, Watcher  # noqa: PLC0415 — takes a second, and `vigie --help` should not
+
         opened = Project.open(project)
-        stop = threading.Event()
+        role = opened.learner()
         watcher = Watcher(opened, restart_for=RESTART_FOR, on_restart=lambda: wished.ask(RESTART))
-        with kept_up_to_date(opened, watcher):
-            role = opened.learner()
-            with present(opened.store.presence, "learner", role.details):
-                thread = threading.Thread(target=role.run, args=(stop,), name="vigie-learner", daemon=True)
-                thread.start()
-                wished.wait()
-                stop.set()
-                thread.join(9)
+        with kept_up_to_date(opened, watcher), present(opened.store.presence, "learner", role.details):
+            busy = work(role, wished)
+        if busy:
+            # A training cannot be interrupted, only left: nothing of it counts until its model is registered.
+            logger.info("a training is left unfinished", extra={"action": "stop"})
+            os._exit(wished.code or OK)
+
+
+def work(role: "Learner", wished: Ending) -> bool:
+    """Let the learner work in a thread until it is wished to end; return whether it is still busy then."""
+    stop = threading.Event()
+
+    def run() -> None:
+        try:
+            role.run(stop, niceness=NICENESS)
+        except Exception:
+            # The outermost loop of the role: the supervisor starts it anew.
+            logger.exception("the learner ended by a fault in Vigie", extra={"action": "learner_failed"})
+            wished.ask(FAILURE)
+
+    thread = threading.Thread(target=run, name="vigie-learner", daemon=True)
+    thread.start()
+    wished.wait()
+    stop.set()
+    thread.join(STOP_SECONDS)
+    return thread.is_alive()

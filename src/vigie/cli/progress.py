@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def progress(what: str, total: int | None = None) -> Iterator[Callable[[int], None]]:
+def progress(what: str, total: int | None = None, *, to_terminal: bool = False) -> Iterator[Callable[[int], None]]:
     """Show how far some work is, as long as the block lasts; yields what to call with each number done.
 
     Parameters
@@ -15,8 +15,10 @@ def progress(what: str, total: int | None = None) -> Iterator[Callable[[int], No
         What is counted: messages, rows.
     total
         How many there are; None when nobody knows.
+    to_terminal
+        Whether the work itself writes to standard output: in a terminal there is no room for both.
     """
-    if not sys.stderr.isatty():
+    if not sys.stderr.isatty() or (to_terminal and sys.stdout.isatty()):
         yield lambda _n: None
         return
     from rich.console import Console  # noqa: PLC0415 — Rich takes a while to import
@@ -40,3 +42,21 @@ def progress(what: str, total: int | None = None) -> Iterator[Callable[[int], No
             bar.update(task, rate=f"{speed:,.0f}/s" if speed else "")
 
         yield advance
+
+
+@contextmanager
+def waiting(what: str) -> Iterator[None]:
+    """Show that something takes a while, as long as the block lasts.
+
+    Parameters
+    ----------
+    what
+        What is being done.
+    """
+    if not sys.stderr.isatty():
+        yield
+        return
+    from rich.console import Console  # noqa: PLC0415 — Rich takes a while to import
+
+    with Console(stderr=True).status(f"{what} …"):
+        yield

@@ -7,8 +7,9 @@ import signal
 import socket
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from vigie.store import Roster
 
 BEAT_SECONDS = 2.0
+# Polars takes over SIGINT's handler with SA_RESTART: the signal does not end a wait, so that waits must be short.
+_LOOK_SECONDS = 0.2
 
 logger = logging.getLogger(__name__)
 
@@ -50,12 +53,13 @@ class Ending:
 
     def wait(self, seconds: float | None = None) -> bool:
         """Wait for a wish; False when none came in time."""
-        if self.code is not None:
-            return True
-        try:
-            self._wishes.get(timeout=seconds)
-        except queue.Empty:
-            return False
+        deadline = None if seconds is None else time.monotonic() + seconds
+        while self.code is None:
+            left = _LOOK_SECONDS if deadline is None else min(_LOOK_SECONDS, deadline - time.monotonic())
+            if left <= 0:
+                return False
+            with suppress(queue.Empty):
+                self._wishes.get(timeout=left)
         return True
 
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from vigie.stream.worker import BatchReport, Worker
 
 RESTART_FOR = frozenset({"project", "sources", "sinks", "stream", "pool", "registry", "store"})
-STOP_SECONDS = 9.0
+STOP_SECONDS = 6.0
 
 logger = logging.getLogger(__name__)
 
@@ -33,12 +33,17 @@ SourceOption = Annotated[
     typer.Option("--source", metavar="NAME", help="Only this source of vigie.toml; may be given several times."),
 ]
 UntilEndOption = Annotated[bool, typer.Option("--until-end", help="Stop when the sources are exhausted.")]
+InstanceOption = Annotated[
+    int,
+    typer.Option("--instance", metavar="N", min=0, help="Tells workers of one Kafka consumer group apart: 0, 1, 2 …"),
+]
 
 
 def stream(
     project: ProjectOption = HERE,
     source: SourceOption = None,
     until_end: UntilEndOption = False,
+    instance: InstanceOption = 0,
     as_json: JsonOption = False,
     debug: DebugOption = False,
     log_json: LogJsonOption = False,
@@ -52,11 +57,13 @@ def stream(
     with ending() as wished:
         with progress("messages") as advance:
             crew = Crew(wished, advance)
-            _work(project, crew, source, until_end=until_end, idle_allowed=idle_allowed)
+            _work(project, crew, source, instance=instance, until_end=until_end, idle_allowed=idle_allowed)
         crew.report(as_json=as_json)
 
 
-def _work(folder: Path, crew: "Crew", asked: Sequence[str] | None, *, until_end: bool, idle_allowed: bool) -> None:
+def _work(
+    folder: Path, crew: "Crew", asked: Sequence[str] | None, *, instance: int, until_end: bool, idle_allowed: bool
+) -> None:
     from vigie.app import Project, Watcher  # noqa: PLC0415 — takes a second, and `vigie --help` should not
 
     project = Project.open(folder)
@@ -64,7 +71,7 @@ def _work(folder: Path, crew: "Crew", asked: Sequence[str] | None, *, until_end:
     watcher = Watcher(project, restart_for=RESTART_FOR, on_restart=lambda: crew.wished.ask(RESTART))
     with kept_up_to_date(project, watcher), present(project.store.presence, "stream", crew.details):
         for name in names:
-            crew.hire(name, project.worker(name, until_end=until_end, on_batch=crew.note))
+            crew.hire(name, project.worker(name, until_end=until_end, instance=instance, on_batch=crew.note))
         crew.work(until_end=until_end)
 
 

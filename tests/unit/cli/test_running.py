@@ -11,7 +11,6 @@ from vigie.cli import running
 from vigie.cli.exits import INTERRUPTED, OK, RESTART, code_of
 from vigie.cli.running import Ending, ending, kept_up_to_date, present
 from vigie.errors import LabelError, ModelError, SettingsError, UnavailableError, UnknownPartError
-from vigie.supervisor import PARENT_PIPE
 
 
 class FakeRoster:
@@ -74,20 +73,18 @@ def test_ending_when_the_block_fails_then_its_error_goes_on() -> None:
 
 
 def test_ending_when_a_restart_is_wished_under_a_supervisor_then_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    reading, writing = os.pipe()
-    monkeypatch.setenv(PARENT_PIPE, str(reading))
+    monkeypatch.setattr(running, "is_supervised", lambda: True)
 
     with pytest.raises(typer.Exit) as left, ending() as wished:
         wished.ask(RESTART)
 
-    os.close(writing)
     assert left.value.exit_code == RESTART
 
 
 def test_ending_when_a_restart_is_wished_without_a_supervisor_then_the_program_replaces_itself(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.delenv(PARENT_PIPE, raising=False)
+    monkeypatch.setattr(running, "is_supervised", lambda: False)
     monkeypatch.setattr("sys.argv", ["vigie", "web", "--port", "1"])
     replaced: list[list[str]] = []
     monkeypatch.setattr(running.os, "execv", lambda _path, command: replaced.append(command[1:]))
