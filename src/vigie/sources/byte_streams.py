@@ -106,12 +106,13 @@ class GzipBytes:
         """Return the next uncompressed bytes."""
         content = b""
         while not content and (compressed := self._rest or self.file.read(CHUNK_BYTES)):
+            self._rest = b""
             if self._decompressor.eof:
-                self._decompressor = zlib.decompressobj(GZIP_WINDOW)
                 compressed = compressed.lstrip(b"\0")  # tapes and disks pad with zeros
-                self._rest = compressed
-            if compressed:
-                content = self._decompress(compressed, n_bytes)
+                if not compressed:
+                    continue
+                self._decompressor = zlib.decompressobj(GZIP_WINDOW)
+            content = self._decompress(compressed, n_bytes)
         self._place += len(content)
         return content
 

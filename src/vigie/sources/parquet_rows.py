@@ -2,6 +2,7 @@
 
 import base64
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -58,8 +59,7 @@ class ParquetReader:
         while group < self._file.num_row_groups and start + self._group_rows(group) <= offset:
             start += self._group_rows(group)
             group += 1
-        groups = range(group, self._file.num_row_groups)
-        self._batches = self._file.iter_batches(batch_size=BATCH_ROWS, row_groups=list(groups), use_threads=False)
+        self._batches = self._read_from(group)
         self._at = start
         self._rows = NO_ROWS
         self.offset = start
@@ -87,6 +87,11 @@ class ParquetReader:
     def _group_rows(self, group: int) -> int:
         return int(self._file.metadata.row_group(group).num_rows)
 
+    def _read_from(self, group: int) -> Iterator[pa.RecordBatch]:
+        # Group by group: batches that span groups would lose a good one for the sake of a broken one.
+        for number in range(group, self._file.num_row_groups):
+            yield from self._file.iter_batches(batch_size=BATCH_ROWS, row_groups=[number], use_threads=False)
+
     def _next(self) -> pl.DataFrame:
         try:
             rows = next(self._batches, None)
@@ -104,10 +109,15 @@ def _uncompressed(path: Path) -> Any:
     if not isinstance(stream, GzipBytes):
         return stream.file
     content = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the reader
-    while chunk := stream.read(CHUNK_BYTES):
-        content.write(chunk)
-    stream.check_end()
-    stream.close()
+    try:
+        while chunk := stream.read(CHUNK_BYTES):
+            content.write(chunk)
+        stream.check_end()
+    except ValueError:
+        content.close()
+        raise
+    finally:
+        stream.close()
     content.seek(0)
     return content
 

@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,30 +11,12 @@ import polars as pl
 import pytest
 
 from builders import a_batch
+from source_fakes import FileCheckpoints
 from vigie.errors import SettingsError, UnavailableError
 from vigie.messages import Position
 from vigie.sinks.files import FilesSink
 
 AT_TWO = [Position("logs", 0, 2)]
-
-
-class FileCheckpoints:
-    """Checkpoints in a JSON file, replaced by renaming: a fake at the boundary to the database."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def load(self, source: str) -> tuple[list[Position], dict[str, int]]:
-        if not self.path.exists():
-            return [], {}
-        positions, lengths = json.loads(self.path.read_text()).get(source, ([], {}))
-        return [Position(*position) for position in positions], lengths
-
-    def save(self, source: str, positions: Sequence[Position], output_bytes: Mapping[str, int]) -> None:
-        whole = json.loads(self.path.read_text()) if self.path.exists() else {}
-        whole[source] = [[[p.stream, p.partition, p.offset] for p in positions], dict(output_bytes)]
-        self.path.with_suffix(".new").write_text(json.dumps(whole))
-        self.path.with_suffix(".new").replace(self.path)
 
 
 def a_sink(folder: Path, **changes: Any) -> FilesSink:

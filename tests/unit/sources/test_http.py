@@ -1,28 +1,9 @@
 from datetime import UTC, timedelta
 
-import polars as pl
-
 from builders import NOON
+from source_fakes import ListInbox
 from vigie.messages import SCHEMA, Position
 from vigie.sources.http import HttpSource
-
-
-class ListInbox:
-    """The store's inbox, kept in a list: a fake at the boundary to the database."""
-
-    def __init__(self, *payloads: bytes) -> None:
-        self.rows = [(number, payload, NOON + timedelta(seconds=number)) for number, payload in enumerate(payloads, 1)]
-
-    def read(self, after_id: int, n: int) -> pl.DataFrame:
-        rows = [row for row in self.rows if row[0] > after_id][:n]
-        schema = {"id": pl.Int64, "payload": pl.Binary, "received_at": pl.Datetime("us", "UTC")}
-        return pl.DataFrame(rows, schema=schema, orient="row")
-
-    def forget(self, up_to_id: int) -> None:
-        self.rows = [row for row in self.rows if row[0] > up_to_id]
-
-    def waiting(self) -> int:
-        return len(self.rows)
 
 
 def a_source(*payloads: bytes, **options: bool) -> tuple[HttpSource, ListInbox]:
