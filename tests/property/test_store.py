@@ -28,6 +28,7 @@ from vigie.labels import Annotation, Purpose, Question, QuestionKind
 from vigie.store import Draft, Store
 
 PEOPLE = st.sampled_from(["ann", "bob", "eve"])
+ANYBODY = st.none() | PEOPLE  # None: whoever holds the question
 LEASE_SECONDS = 60
 
 
@@ -71,8 +72,9 @@ class QuestionMachine(RuleBasedStateMachine):
             self._hold(question, who)
         return multiple(*got)
 
-    @rule(question=questions, who=PEOPLE, label=st.sampled_from(["info", "error"]))
-    def answer(self, question: Question, who: str, label: str) -> None:
+    @rule(question=questions, who=ANYBODY, label=st.sampled_from(["info", "error"]))
+    def answer(self, question: Question, who: str | None, label: str) -> None:
+        who = who or self.held.get(question.id, "ann")
         if self._may_close(question.id, who):
             self.store.questions.answer(question.id, who, {"severity": label})
             self._close(question.id, who, "answered")
@@ -81,8 +83,9 @@ class QuestionMachine(RuleBasedStateMachine):
             with pytest.raises(QuestionError):
                 self.store.questions.answer(question.id, who, {"severity": label})
 
-    @rule(question=questions, who=PEOPLE, how=st.sampled_from(["skip", "flag"]))
-    def put_aside(self, question: Question, who: str, how: str) -> None:
+    @rule(question=questions, who=ANYBODY, how=st.sampled_from(["skip", "flag"]))
+    def put_aside(self, question: Question, who: str | None, how: str) -> None:
+        who = who or self.held.get(question.id, "ann")
         close = getattr(self.store.questions, how)
         if self._may_close(question.id, who):
             close(question.id, who)
@@ -91,8 +94,9 @@ class QuestionMachine(RuleBasedStateMachine):
             with pytest.raises(QuestionError):
                 close(question.id, who)
 
-    @rule(target=questions, who=PEOPLE)
-    def undo(self, who: str) -> object:
+    @rule(target=questions, who=ANYBODY)
+    def undo(self, who: str | None) -> object:
+        who = who or max(self.steps, key=lambda person: len(self.steps[person]))
         undone = self.store.questions.undo(who, seconds=LEASE_SECONDS)
         if undone is None:
             return multiple()
