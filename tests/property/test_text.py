@@ -1,9 +1,13 @@
+from datetime import date
+
 import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from builders import a_dimension
 from generators import any_texts, log_texts, social_texts
+from vigie.rules import Rule, Rules
 from vigie.text import NORMALISERS, Normaliser, normaliser
 from vigie.text.logs import _follow
 from vigie.text.masks import ROUNDS
@@ -72,3 +76,62 @@ def test_trace_when_it_followed_the_steps_then_holds_the_template(text: str) -> 
         _follow(trace)
 
     assert trace.text == one(normaliser("logs"), text)
+
+
+VALUES = {
+    "time": st.datetimes().map(lambda t: t.isoformat(" ", "milliseconds")),
+    "host": st.sampled_from(["node-1", "node-22", "node-333"]),
+    "ip": st.ip_addresses(v=4).map(str) | st.ip_addresses(v=6).map(lambda ip: ip.exploded.replace("0000", "2a0f")),
+    "uuid": st.uuids().map(str),
+    "number": st.integers(-(10**15), 10**15),
+    "duration": st.floats(0.001, 10_000, allow_nan=False).map(lambda x: f"{x:.3f} ms"),
+    "size": st.tuples(st.integers(1, 9999), st.sampled_from(["B", "KB", "MiB", "GB"])).map(lambda x: f"{x[0]}{x[1]}"),
+    "hex": st.integers(0, 2**64 - 1).map(hex),
+    "path": st.lists(st.text("abcdefg123._-", min_size=1), min_size=2, max_size=5).map(lambda x: "/" + "/".join(x)),
+    "day": st.dates(date(1990, 1, 1), date(2060, 1, 1)).map(lambda d: f"{d:%b} {d.day:>2} 10:11:12"),
+}
+LINES = (
+    "{time} INFO worker[{number}]: moved {path} to {ip} in {duration}",
+    "{time} WARN request {uuid} from {ip} is slow: {duration}, {size} sent, id={number}",
+    "{day} {host} kernel: [{number}] fault at {hex} of {size}",
+    "job {number} of {number} done at {time} with status=0 by {uuid}",
+)
+
+
+@unhurried
+@pytest.mark.parametrize("line", LINES)
+@given(data=st.data())
+def test_normalise_when_only_variable_parts_differ_then_the_template_is_the_same(
+    line: str, data: st.DataObject
+) -> None:
+    first, second = (line.format(**data.draw(st.fixed_dictionaries(VALUES))) for _ in range(2))
+    logs = normaliser("logs")
+
+    assert one(logs, first) == one(logs, second)
+
+
+@unhurried
+@given(codes=st.lists(st.integers(100, 599), min_size=2, max_size=2, unique=True), path=VALUES["path"])
+def test_normalise_when_status_codes_differ_then_so_do_the_templates(codes: list[int], path: str) -> None:
+    lines = [f'10.0.0.1 - - [10/Oct/2000:13:55:36 -0700] "GET {path} HTTP/1.1" {code} 2326' for code in codes]
+    templates = normaliser("logs").normalise(pl.Series(lines))
+
+    assert templates.n_unique() == 2
+
+
+@unhurried
+@given(texts=st.lists(TEXTS | st.none(), max_size=8))
+def test_rules_when_given_a_batch_then_equal_one_by_one(texts: list[str | None]) -> None:
+    labels = ("network", "security")
+    some = Rules(
+        (
+            Rule("colon", ":", {"kind": "network"}),
+            Rule("code", r"(?:code|status)\W+[0-9]", {"kind": "security"}, priority=1),
+            Rule("a", "^a|é", {"severity": "info"}, ignore_case=True),
+        ),
+        (a_dimension(), a_dimension("kind", labels=labels)),
+    )
+
+    batch = some.apply(pl.Series(texts, dtype=pl.String)).rows()
+
+    assert batch == [some.apply(pl.Series([text], dtype=pl.String)).row(0) for text in texts]

@@ -56,7 +56,10 @@ KEPT: tuple[Keep, ...] = (
 _UUID = f"{_H}{{8}}-{_H}{{4}}-{_H}{{4}}-{_H}{{4}}-{_H}{{12}}"
 _MAC = f"{_H}{{2}}(?::{_H}{{2}}){{5,7}}"
 # At least eight hexadecimal digits, one of them a letter: the engine cannot ask for both, so its place is spelled out.
-_LONG_HEX = "|".join(f"[0-9]{{{i}}}[a-fA-F]{_H}{{{7 - i},}}" for i in range(8)) + f"|[0-9]{{8,}}[a-fA-F]{_H}*"
+# Digits with an e at the end are left, they belong to a number such as 1.2345678e-05.
+_LONG_HEX = (
+    "|".join(f"[0-9]{{{i}}}[a-fA-F]{_H}{{{7 - i},}}" for i in range(7)) + f"|[0-9]{{7,}}(?:[a-dfA-DF]{_H}*|[eE]{_H}+)"
+)
 _POD = "[bcdfghjklmnpqrstvwxz2456789]"
 _IPV4 = r"[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}"
 ADDRESSES: tuple[Step, ...] = (
@@ -64,22 +67,22 @@ ADDRESSES: tuple[Step, ...] = (
     Mask(f"{EDGE}{_IPV4}(?:[:/][0-9]{{1,5}})?{EDGE}", "<ip>"),
     Mask(f"(?:T|{EDGE}){_CLOCK}", "<time>"),
 )
-NUMBER = Mask("[0-9]+(?:[.,:/_-][0-9]+|[eE][+-][0-9]+)*", "<num>")
+NUMBER = Mask("[0-9]+(?:[.,/_-][0-9]+|[eE][+-][0-9]+)*", "<num>")
 
 _DATE = f"(?:{_DAY})?(?:{_MONTH} <num>(?:,? <num>)?|<num>[ /-]{_MONTH}(?:[ /-]<num>)?)|<num>"
-_ZONE = f"(?: ?[AP]M{EDGE})?(?: ?(?:Z|UTC|GMT|MSK|[ABCEIJMPW]E?[SD]T|[CEMW]ET){EDGE}| ?[+-]<num>)?"
+_ZONE = f"(?: ?[AP]M{EDGE})?(?: ?(?:Z|UTC|GMT|MSK|[ABCEIJMPW]E?[SD]T|[CEMW]ET){EDGE}| ?[+-]<num>(?::<num>)?)?"
 _GROUP = "(?:<num>|[a-fA-F])+"
 _IPV6 = (
-    f"[a-fA-F]*<num>(?:<num>|[a-fA-F])*(?::{_GROUP})*::(?:{_GROUP}(?::{_GROUP})*(?::<ip>)?)?"
-    f"|[a-fA-F]*<num>(?:<num>|[a-fA-F])*(?::{_GROUP}){{2,}}|::(?:{_GROUP}:)*(?:<num>|<ip>)"
+    f"(?:[a-fA-F]{{1,4}}:)*[a-fA-F]*<num>(?:<num>|[a-fA-F])*(?::{_GROUP})*::(?:{_GROUP}(?::{_GROUP})*(?::<ip>)?)?"
+    f"|(?:[a-fA-F]{{1,4}}:)*[a-fA-F]*<num>(?:<num>|[a-fA-F])*(?::{_GROUP}){{2,}}|::(?:{_GROUP}:)*(?:<num>|<ip>)"
 )
 _UNIT = (
     "[nuµμm]?s|(?i:secs?|seconds?|msecs?|millis|milliseconds?|usecs?|microseconds?|nanoseconds?|mins?|minutes?"
     "|hrs?|hours?|days?)"
 )
 _DURATION = f"<num>(?: ?(?:{_UNIT})|[mhd])"
+_LONG_DURATION = "(?:<num>[dhm])+<num>(?:m?s|m|h)"
 _SIZE = "<num>(?: ?(?:[kKMGTP]i?[bB]|(?i:[kmgt]?bytes?)|B)|[kKMGTP])"
-_UNIT_END = "$|[^<0-9A-Za-z_]"
 _WORD = "[0-9A-Za-z_]"
 _HOST_PART = "(?:<(?:num|ip|hex|id)>|[0-9A-Za-z_-])+"
 _COUNTRY = "a[rtu]|b[er]|c[ahnz]|d[ek]|e[su]|f[ir]|gr|hu|i[elnot]|jp|kr|mx|n[loz]|p[lt]|r[ou]|se|t[rw]|u[aks]|za"
@@ -107,15 +110,17 @@ REST: tuple[Step, ...] = (
     Mask(r"(?:<[a-z]+>|[^\s\"'<>\\)\]}|,;])+", "<url>", before="[A-Za-z](?:<num>|[0-9A-Za-z+.-])*://"),
     Mask(f"(?:(?:{_DATE})[ T:_-]{{0,3}})*<time>{_ZONE}(?: <num>)?", "<time>", after="]"),
     Mask(f"(?:(?:{_DATE})[ T:_-]{{0,3}})*<time>{_ZONE}", "<time>"),
-    Mask(f"<num>T<num>Z?{EDGE}|(?:{_DAY})?(?:{_MONTH} <num>, <num>|<num>[ /-]{_MONTH}[ /-]<num>)", "<time>"),
+    Mask("<num>T<num>Z?", "<time>", before="^|[^0-9A-Za-z_>]", after="$|[^<0-9A-Za-z_]"),
+    Mask(f"(?:{_DAY})?(?:{_MONTH} <num>, <num>|<num>[ /-]{_MONTH}[ /-]<num>)", "<time>"),
     Mask(_IPV6, "<ip>"),
     Mask("/+<ip>", "<ip>", before=r"^|[\s=(\[,:@]"),
     Mask("[+-]<num>", "<num>", before=r"^|[\s=(\[{,:;<>_\"'|]"),
     Mask("<num>(?:[.,:/_-]?<num>)+", "<num>"),
-    Mask(f"{_DURATION}(?: ?{_DURATION})*", "<duration>", after=_UNIT_END),
-    Mask(_SIZE, "<size>", after=_UNIT_END),
+    Mask(_LONG_DURATION, "<duration>", before="^|[^0-9A-Za-z_>]", after="$|[^<0-9A-Za-z_]"),
     Mask("<num>(?:_[a-z]{1,2}_<num>)+", "<id>"),
-    Mask(f"{_WORD}*(?:<num>[A-Za-z]{{1,4}})+<num>{_WORD}*", "<id>"),
+    Mask(f"{_WORD}*(?:<num>[A-Za-z]+)+<num>{_WORD}*", "<id>"),
+    Mask(f"{_DURATION}(?: ?{_DURATION})*{EDGE}", "<duration>"),
+    Mask(f"{_SIZE}{EDGE}", "<size>"),
     Mask("[A-Z]{1,2}<num>(?:[-:][A-Z]{1,2}(?:<num>)?)+", "<id>"),
     Mask(f"@[a-f]*<num>(?:<num>|[a-f])*{EDGE}", "@<hex>"),
     Mask(r"(?:<num>|[0-9A-Za-z_.+-])+@(?:[0-9A-Za-z_-]+\.)+[A-Za-z]{2,}", "<email>"),

@@ -47,10 +47,11 @@ class LogNormaliser:
 
 
 def _finish(texts: pl.Series) -> pl.Series:
-    def again(some: pl.Series) -> pl.Series:
-        return until_stable(lambda templates: run(REST, _masked(templates)), some)
+    return each_once(_stable, run(REST, texts))
 
-    return each_once(again, run(REST, texts))
+
+def _stable(templates: pl.Series) -> pl.Series:
+    return until_stable(lambda some: run(REST, _masked(some)), templates)
 
 
 def _masked(texts: pl.Series) -> pl.Series:
@@ -94,9 +95,9 @@ def _follow(trace: Trace) -> None:
     """Take one text through the same steps."""
     trace.follow(HOST)
     lost = _lost(run((*ADDRESSES, NUMBER), pl.Series([trace.text])))
-    codes = not lost.is_empty() and lost[KEPT_CODES.seen][0]
-    trace.follow((_CLEAR, KEPT_CODES, *ADDRESSES) if codes else ADDRESSES)
-    if not lost.is_empty():
-        trace.follow((_CLEAR, *(keep for keep in KEPT if lost[keep.seen][0])))
-    trace.follow((NUMBER, _RESTORE) if not lost.is_empty() else (NUMBER,))
-    trace.follow(REST)
+    if lost.is_empty():
+        trace.follow((*ADDRESSES, NUMBER, *REST))
+        return
+    trace.follow((_CLEAR, KEPT_CODES, *ADDRESSES) if lost[KEPT_CODES.seen][0] else (*ADDRESSES, _CLEAR))
+    trace.follow([keep for keep in KEPT if lost[keep.seen][0]])
+    trace.follow((NUMBER, _RESTORE, *REST))

@@ -36,6 +36,7 @@ def hidden(text: str) -> list[str]:
         # Addresses
         ("from 10.0.0.1 and 10.0.0.2:8080 and 10.0.0.0/8", "from <ip> and <ip> and <ip>"),
         ("src: /10.250.19.102:54106 dest: /10.250.19.102:50010", "src: <ip> dest: <ip>"),
+        ("from fdaa:0:3514:46:46a6:7de3:6eb1:9a1", "from <ip>"),
         ("::1 and fe80::1ff:fe23:4567:890a and 2001:db8::1", "<ip> and <ip> and <ip>"),
         ("00:1A:2b:3c:4d:5e joined", "<hex> joined"),
         ("mail to john.doe@example.com", "mail to <email>"),
@@ -57,6 +58,8 @@ def hidden(text: str) -> list[str]:
         ("at 0x00004ed8 and Obj@1b2c3d4f", "at <hex> and Obj@<hex>"),
         ("R02-M1-N0-C:J12-U11 and R30-M0-NF-C:J16-U01", "<id> and <id>"),
         ("12345678 and 123 are numbers alike", "<num> and <num> are numbers alike"),
+        ("req k3j9x2mQpLw7 and WQ1hpFP3XxXS", "req <id> and <id>"),
+        ("took 61234567e-12, loss 1.2345678e-05", "took <num>, loss <num>"),
         ("deadline feedback accede", "deadline feedback accede"),
         # Quantities
         ("took 12 ms, 3.5s, 1h2m3s and 210 seconds", "took <duration>, <duration>, <duration> and <duration>"),
@@ -216,6 +219,7 @@ def test_variable_parts_when_masks_lie_in_masks_then_are_merged() -> None:
 
 def test_variable_parts_when_the_code_is_hexadecimal_then_it_shows() -> None:
     assert hidden("error 0x80070005 at 0x1f") == ["0x1f"]
+    assert hidden("errors=0, error 0x80070005, code 3 of 12345") == ["12345"]
 
 
 def test_variable_parts_when_nothing_varies_then_is_empty() -> None:
