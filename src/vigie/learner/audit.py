@@ -160,8 +160,8 @@ def successive(sizes: FloatArray, right: BoolArray, total: float) -> float:
 
     Examples
     --------
-    >>> float(successive(np.array([90.0, 5.0]), np.array([True, False]), 100))
-    0.9
+    >>> round(successive(np.array([90.0, 5.0]), np.array([True, False]), 100), 3)
+    0.901
     """
     known = np.cumsum(sizes * right) - sizes * right
     rest = total - (np.cumsum(sizes) - sizes)
@@ -212,7 +212,9 @@ def _new(audited: pl.DataFrame, n_new: int) -> tuple[float, float, float]:
     flags = audited["right"].to_numpy()
     least, most = (sizes * flags).sum() / n_new, 1 - (sizes * ~flags).sum() / n_new
     value = successive(sizes, flags, n_new)
-    return tuple(float(np.clip(share, least, most)) for share in (value, *wilson(value, audited.height)))  # type: ignore[return-value]
+    low, high = wilson(value, audited.height)
+    found = np.clip([value, low, high], least, max(least, most))
+    return float(found[0]), float(found[1]), float(found[2])
 
 
 def _right_messages(groups: pl.DataFrame) -> int:
