@@ -68,7 +68,10 @@ class Watcher:
 
     def _run(self) -> None:
         while not self._stop.wait(self._interval_seconds):
-            self.look()
+            try:
+                self.look()
+            except Exception:  # the outermost loop of this thread: nobody else would notice that it ended
+                log.exception("looking for changes failed; trying again", extra={"action": "watcher_failed"})
 
     def _look_at_settings(self) -> None:
         now = self._fingerprint()

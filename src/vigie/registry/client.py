@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from vigie.errors import ModelError, UnavailableError
+from vigie.registry.embedded import file_of
 from vigie.registry.logged_model import connect, is_server, write_model
 from vigie.registry.records import TrainingRecord, VersionInfo
 
@@ -201,8 +202,8 @@ class Registry:
     @property
     def _untouched(self) -> bool:
         """Whether this is an SQLite file that nobody has made yet; MLflow takes seconds to make one, only to find nothing."""
-        scheme, _, path = self._uri.partition(":///")
-        return scheme.startswith("sqlite") and not Path(path).exists()
+        path = file_of(self._uri)
+        return path is not None and not path.exists()
 
     @contextmanager
     def _reaching(self, what: str, *, missing: str | None = None) -> Iterator[None]:

@@ -12,6 +12,7 @@ from typing import Any
 
 import polars as pl
 
+from vigie.registry import embedded
 from vigie.registry.records import TrainingRecord
 
 _QUIET = {
@@ -33,7 +34,10 @@ def connect(uri: str) -> Any:
         from mlflow import MlflowClient  # noqa: PLC0415 — takes a second or more
 
         logging.getLogger("mlflow").setLevel(logging.WARNING)
-        _check_database(uri)
+        if path := embedded.file_of(uri):
+            embedded.make(path)
+        elif not is_server(uri):
+            _check_database(uri)
         return MlflowClient(tracking_uri=uri, registry_uri=uri)
 
 
@@ -42,8 +46,7 @@ def _check_database(uri: str) -> None:
     from sqlalchemy import create_engine  # noqa: PLC0415 — with MLflow
     from sqlalchemy.pool import NullPool  # noqa: PLC0415 — likewise
 
-    if not is_server(uri):
-        create_engine(uri, poolclass=NullPool).connect().close()
+    create_engine(uri, poolclass=NullPool).connect().close()
 
 
 def is_server(uri: str) -> bool:
