@@ -45,8 +45,8 @@ def take(browser: Browser, url: str, picture: Picture, folder: Path) -> None:
         viewport={"width": width, "height": height},
         color_scheme="dark" if picture.dark else "light",
         locale=picture.locale,
-        extra_http_headers={"Accept-Language": picture.locale},
     )
+    context.add_cookies([{"name": "vigie_language", "value": picture.locale[:2], "url": url}])
     page = context.new_page()
     page.goto(url + picture.path)
     page.wait_for_timeout(SETTLE_MS)

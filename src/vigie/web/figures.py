@@ -118,7 +118,7 @@ def confidence_figure(confidence: pl.DataFrame, dimension: str, threshold: float
         [bars],
         words,
         shapes=[{**line, "line": {"color": "#7b858e", "width": 1, "dash": "dot"}}],
-        xaxis={"type": "linear", "range": [0, 1], "tickformat": ".0%"},
+        xaxis={"type": "linear", "range": [0, 1], "tickformat": ".0%", "tickformatstops": []},
         showlegend=False,
         hovermode="closest",
     )
