@@ -1,11 +1,15 @@
-"""Servers that several integration tests share."""
+"""What all tests share: servers, and how hypothesis runs."""
 
 import os
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 
 from kafka_server import KafkaMissingError, KafkaServer, jars
+
+settings.register_profile("vigie", deadline=None)  # a loaded machine is no defect
+settings.load_profile("vigie")
 
 
 @pytest.fixture(scope="session")
