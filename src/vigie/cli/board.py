@@ -1,6 +1,7 @@
 """What `vigie up` and `vigie demo` show: where to go, the log lines of the roles, and a line of figures that moves."""
 
 import json
+import logging
 import sys
 import threading
 import urllib.error
@@ -16,6 +17,7 @@ from rich.panel import Panel
 from rich.text import Text
 
 from vigie.cli.figures import Figures
+from vigie.cli.logs import Plain
 
 REFRESH_SECONDS = 1.0
 _PATIENCE_SECONDS = 2.0
@@ -43,6 +45,7 @@ class Board:
         self._console = console or Console(stderr=True, highlight=False)
         self._figures = Figures()
         self._live: Live | None = None
+        self._handlers: list[logging.Handler] = []
         self._closed = threading.Event()
         self.served = threading.Event()
         """Set once the pages answer."""
@@ -62,12 +65,17 @@ class Board:
             self._live = Live(console=self._console, get_renderable=self._line, refresh_per_second=4, transient=True)
             self._live.start()
         threading.Thread(target=self._watch, name="vigie-board", daemon=True).start()
+        if not self._as_json:
+            self._handlers = logging.getLogger().handlers[:]
+            logging.getLogger().handlers[:] = [_Lines(self)]
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self._closed.set()
+        if not self._as_json:
+            logging.getLogger().handlers[:] = self._handlers
         if self._live is not None:
             self._live.stop()
 
@@ -77,7 +85,7 @@ class Board:
             return
         if self._console.is_terminal:
             self._console.print(
-                Panel("\n".join(lines), title=title, title_align="left", border_style="cyan", padding=(1, 2))
+                Panel.fit("\n".join(lines), title=title, title_align="left", border_style="cyan", padding=(1, 2))
             )
             return
         for line in lines:
@@ -106,6 +114,18 @@ class Board:
             self.served.set()
             if path == "/metrics":
                 self._figures.read(body, at=datetime.now().astimezone())
+
+
+class _Lines(logging.Handler):
+    """Shows what this process logs itself like the lines of a role."""
+
+    def __init__(self, board: Board) -> None:
+        super().__init__()
+        self.setFormatter(Plain())
+        self._board = board
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._board.collect("vigie", self.format(record))
 
 
 def _fetch(url: str) -> str | None:

@@ -50,7 +50,7 @@ class Figures:
         if self._totals and self._totals[-1][1]:
             yield f"{self._review:.0%}", "to review"
         yield f"{self._answers:,}", "answer" if self._answers == 1 else "answers"
-        yield (self._champion, "is the champion") if self._champion else ("no", "model yet")
+        yield (f"model {self._champion}", "labels") if self._champion else ("no", "model yet")
         for dimension, value in self._accuracy.items():
             yield f"{value:.0%}", f"{dimension} right"
 

@@ -1,12 +1,11 @@
 """`vigie learner`: answers to models, and what to ask next."""
 
 import logging
-import os
 import threading
 from typing import TYPE_CHECKING
 
 from vigie.cli import logs
-from vigie.cli.exits import FAILURE, OK, RESTART
+from vigie.cli.exits import FAILURE, RESTART
 from vigie.cli.options import HERE, DebugOption, LogJsonOption, ProjectOption
 from vigie.cli.running import Ending, ending, kept_up_to_date, present
 
@@ -14,7 +13,6 @@ if TYPE_CHECKING:
     from vigie.learner.loop import Learner
 
 RESTART_FOR = frozenset({"project", "pool", "learning", "registry", "store"})
-STOP_SECONDS = 6.0
 NICENESS = 10
 
 logger = logging.getLogger(__name__)
@@ -37,15 +35,14 @@ def learner(
         role = opened.learner()
         watcher = Watcher(opened, restart_for=RESTART_FOR, on_restart=lambda: wished.ask(RESTART))
         with kept_up_to_date(opened, watcher), present(opened.store.presence, "learner", role.details):
-            busy = work(role, wished)
-        if busy:
-            # A training cannot be interrupted, only left: nothing of it counts until its model is registered.
-            logger.info("a training is left unfinished", extra={"action": "stop"})
-            os._exit(wished.code or OK)
+            work(role, wished)
 
 
-def work(role: "Learner", wished: Ending) -> bool:
-    """Let the learner work in a thread until it is wished to end; return whether it is still busy then."""
+def work(role: "Learner", wished: Ending) -> None:
+    """Let the learner work in a thread until it is wished to end.
+
+    A training under way cannot be interrupted, only left: nothing of it counts until its model is registered.
+    """
     stop = threading.Event()
 
     def run() -> None:
@@ -60,5 +57,4 @@ def work(role: "Learner", wished: Ending) -> bool:
     thread.start()
     wished.wait()
     stop.set()
-    thread.join(STOP_SECONDS)
-    return thread.is_alive()
+    thread.join()

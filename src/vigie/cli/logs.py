@@ -78,7 +78,8 @@ def set_up(role: str = "", *, as_json: bool = False, debug: bool = False) -> Non
     Parameters
     ----------
     role
-        Which role logs, for JSON lines.
+        Which role logs. Without one this is a command that ends by itself: it says what it did on standard output, and
+        logs only warnings.
     as_json
         One JSON object a line.
     debug
@@ -89,9 +90,15 @@ def set_up(role: str = "", *, as_json: bool = False, debug: bool = False) -> Non
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING)
-    logging.getLogger("vigie").setLevel(logging.DEBUG if debug else logging.INFO)
+    logging.getLogger("vigie").setLevel(_level(role, debug=debug))
     if not debug:
         # Warnings of other packages tell developers about their next version; a user cannot do anything about them.
         warnings.simplefilter("ignore")
         for name in ("mlflow", "alembic", "uvicorn.error"):
             logging.getLogger(name).setLevel(logging.ERROR)
+
+
+def _level(role: str, *, debug: bool) -> int:
+    if debug:
+        return logging.DEBUG
+    return logging.INFO if role else logging.WARNING

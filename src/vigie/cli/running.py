@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from vigie.store import Roster
 
 BEAT_SECONDS = 2.0
+STOP_SECONDS = 7.0
 # Polars takes over SIGINT's handler with SA_RESTART: the signal does not end a wait, so that waits must be short.
 _LOOK_SECONDS = 0.2
 
@@ -41,6 +42,7 @@ class Ending:
     def __init__(self, on_ask: Callable[[], None] = lambda: None) -> None:
         # put() may be called by a signal handler while get() waits, which is not true of threading.Event.
         self._wishes: queue.SimpleQueue[int] = queue.SimpleQueue()
+        self._first: queue.SimpleQueue[int] = queue.SimpleQueue()
         self.on_ask = on_ask
         self.code: int | None = None
 
@@ -48,6 +50,7 @@ class Ending:
         """Wish that the role ends; from any thread or signal handler."""
         if self.code is None:
             self.code = code
+            self._first.put(code)
         self._wishes.put(code)
         self.on_ask()
 
@@ -61,6 +64,16 @@ class Ending:
             with suppress(queue.Empty):
                 self._wishes.get(timeout=left)
         return True
+
+    def insist(self, seconds: float) -> None:
+        """Wait for a wish, then end the process without further ado if it is still there after so many seconds.
+
+        A training, a hung server or a busy machine must not keep a role from ending; a kill at any point is safe.
+        """
+        code = self._first.get()
+        time.sleep(seconds)
+        logger.warning("not everything stopped within %g s; leaving it", seconds, extra={"action": "stop"})
+        os._exit(code)
 
 
 @contextmanager
@@ -87,6 +100,7 @@ def ending() -> Iterator[Ending]:
     supervised = is_supervised()
     with on_signals(wished):
         follow_parent(stop=wished.ask)
+        threading.Thread(target=wished.insist, args=(STOP_SECONDS,), name="vigie-deadline", daemon=True).start()
         yield wished
     if wished.code == RESTART and not supervised:
         os.execv(sys.executable, [sys.executable, "-m", "vigie", *sys.argv[1:]])  # noqa: S606 — our own program

@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
 
+_MEASURE = "accuracy."
+
+
 def status(project: ProjectOption = HERE, as_json: JsonOption = False, debug: DebugOption = False) -> None:
     """Say how a project is doing: messages, questions, models and their accuracy, running roles, problems.
 
@@ -50,7 +53,7 @@ def report(found: Mapping[str, Any]) -> Iterator["RenderableType"]:
     yield Text.assemble((project["name"], "bold"), f"  {project['goal']}\n")
     yield _table(_figures(found))
     if found["model"]["versions"]:
-        yield _table(_versions(found["model"]["versions"]), "version", "alias", "made", "measures")
+        yield _table(_versions(found["model"]["versions"]), "version", "alias", "made", "right on the audited")
     if found["roles"]:
         yield _table(_roles(found["roles"]), "role", "instance", "process", "seen")
     else:
@@ -84,11 +87,13 @@ def _accuracy(value: Mapping[str, Any] | None) -> str:
 
 def _versions(versions: list[dict[str, Any]]) -> Iterator[tuple[str, ...]]:
     for version in versions:
-        measures = "  ".join(
-            f"{name} {value:.3f}" for name, value in version.get("metrics", {}).items() if isinstance(value, float)
+        accuracy = "  ".join(
+            f"{name.removeprefix(_MEASURE)} {value:.1%}"
+            for name, value in version.get("metrics", {}).items()
+            if name.startswith(_MEASURE)
         )
-        alias = version.get("alias") or ", ".join(version.get("aliases", ()))
-        yield str(version["version"]), alias, str(version.get("created_at", ""))[:19], measures
+        alias = version.get("alias") or ", ".join(version.get("aliases") or ())
+        yield str(version["version"]), alias, str(version.get("created_at", ""))[:19], accuracy
 
 
 def _roles(roles: list[dict[str, Any]]) -> Iterator[tuple[str, ...]]:
@@ -107,4 +112,4 @@ def _table(rows: Iterator[tuple[str, ...]], *header: str) -> "RenderableType":
         table.add_column()
     for row in rows:
         table.add_row(*row)
-    return Padding(table, (0, 0, 1, 0))
+    return Padding(table, (0, 0, 0 if header else 1, 0))

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from vigie.stream.worker import BatchReport, Worker
 
 RESTART_FOR = frozenset({"project", "sources", "sinks", "stream", "pool", "registry", "store"})
-STOP_SECONDS = 6.0
 
 logger = logging.getLogger(__name__)
 
@@ -127,9 +126,8 @@ class Crew:
             if not any(thread.is_alive() for thread in threads):
                 break
         self._stop.set()
-        deadline = time.monotonic() + STOP_SECONDS
         for thread in threads:
-            thread.join(max(0.0, deadline - time.monotonic()))
+            thread.join()
 
     def note(self, report: "BatchReport") -> None:
         """Count what became of a batch."""

@@ -1,4 +1,5 @@
 import json
+import logging
 import re
 import threading
 import time
@@ -61,7 +62,7 @@ def test_figures_when_metrics_were_read_twice_then_the_line_has_a_speed() -> Non
     figures.read(METRICS.replace("900.0", "1000.0"), at=NOON + timedelta(seconds=2))
 
     assert figures.line("http://127.0.0.1:80").plain == (
-        "  1,300 messages  ·  50 a second  ·  23% to review  ·  21 answers  ·  3 is the champion"
+        "  1,300 messages  ·  50 a second  ·  23% to review  ·  21 answers  ·  model 3 labels"
         "  ·  88% severity right   http://127.0.0.1:80"
     )
 
@@ -141,3 +142,14 @@ def test_board_when_in_a_terminal_then_the_last_line_shows_figures() -> None:
 
 def test_url_when_the_host_is_ipv6_then_it_stands_in_brackets() -> None:
     assert Board(host="::1", port=81, console=Console(file=StringIO())).url == "http://[::1]:81"
+
+
+def test_board_when_this_process_logs_itself_then_the_line_looks_like_those_of_the_roles() -> None:
+    board, written = a_board()
+    before = logging.getLogger().handlers[:]
+
+    with board:
+        logging.getLogger("vigie.supervisor").warning("web was ended")
+
+    assert re.fullmatch(r"   vigie \d\d:\d\d:\d\d WARNING web was ended\n", written.getvalue())
+    assert logging.getLogger().handlers == before

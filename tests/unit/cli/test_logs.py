@@ -65,12 +65,22 @@ def test_lines_when_a_fault_is_logged_then_json_has_the_traceback_in_the_same_li
 def test_levels_when_not_debugging_then_others_speak_from_warnings_on_and_vigie_from_info_on(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    logs.set_up()
+    logs.set_up("web")
 
     logging.getLogger("other").info("no")
     logging.getLogger("other").warning("yes")
+    logging.getLogger("vigie").info("yes")
     logging.getLogger("vigie").debug("no")
     logging.getLogger("mlflow.store").warning("no")
+
+    assert capsys.readouterr().err.count("\n") == 2
+
+
+def test_levels_when_a_command_ends_by_itself_then_it_logs_only_warnings(capsys: pytest.CaptureFixture[str]) -> None:
+    logs.set_up()
+
+    logging.getLogger("vigie").info("no")
+    logging.getLogger("vigie").warning("yes")
 
     assert capsys.readouterr().err.count("\n") == 1
 
@@ -84,8 +94,8 @@ def test_levels_when_debugging_then_vigie_says_everything(capsys: pytest.Capture
 
 
 def test_set_up_when_called_twice_then_lines_come_once(capsys: pytest.CaptureFixture[str]) -> None:
-    logs.set_up()
-    logs.set_up()
+    logs.set_up("web")
+    logs.set_up("web")
 
     logging.getLogger("vigie").info("once")
 
@@ -95,7 +105,7 @@ def test_set_up_when_called_twice_then_lines_come_once(capsys: pytest.CaptureFix
 def test_lines_when_standard_error_is_replaced_later_then_they_go_there(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    logs.set_up()
+    logs.set_up("web")
     bar = StringIO()
     monkeypatch.setattr(sys, "stderr", bar)
 

@@ -1,5 +1,7 @@
 import os
 import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Mapping
 from typing import Any
@@ -143,3 +145,16 @@ def test_kept_up_to_date_when_the_first_look_fails_then_the_project_is_still_clo
         pytest.fail("not started")
 
     assert calls == ["start", "stop", "close"]
+
+
+def test_insist_when_a_role_does_not_stop_then_the_process_ends_with_the_code_wished() -> None:
+    code = """
+import threading
+from vigie.cli.running import Ending
+wished = Ending()
+threading.Thread(target=wished.insist, args=(0.1,), daemon=True).start()
+wished.ask(75)
+wished.ask(1)
+threading.Event().wait(30)
+"""
+    assert subprocess.run([sys.executable, "-c", code], timeout=20, check=False).returncode == RESTART

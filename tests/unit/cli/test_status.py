@@ -20,7 +20,7 @@ STATUS: dict[str, Any] = {
                 "version": "3",
                 "created_at": "2026-11-21T12:00:00+00:00",
                 "alias": "champion",
-                "metrics": {"f1": 0.91234},
+                "metrics": {"accuracy.severity": 0.91234, "fit_seconds": 0.5},
             },
             {"version": "2", "created_at": "2026-11-21T11:00:00+00:00", "aliases": [], "metrics": {}},
         ],
@@ -50,7 +50,7 @@ def test_report_when_all_is_well_then_shows_every_figure() -> None:
         "version 3",
         "91.2% of all messages (95 %: 85.0% to 95.0%)",
         "not known yet",
-        "f1 0.912",
+        "severity 91.2%",
         "host-1",
     ):
         assert expected in text
