@@ -129,7 +129,7 @@ class FilesSource:
 
     def poll(self, max_messages: int, timeout_seconds: float) -> pl.DataFrame:
         """Return the next messages, not more than about 64 MiB; ``timestamp`` is when their file was changed last."""
-        return first_batch(lambda: self._read(max_messages), 0 if self.exhausted else timeout_seconds)
+        return first_batch(lambda: self._read(max_messages), timeout_seconds, ended=lambda: self.exhausted)
 
     def positions(self) -> list[Position]:
         """Return how far each file was read."""

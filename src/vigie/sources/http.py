@@ -60,7 +60,9 @@ class HttpSource:
 
     def poll(self, max_messages: int, timeout_seconds: float) -> pl.DataFrame:
         """Return the next messages; ``timestamp`` is when they were received."""
-        frame = first_batch(lambda: self._inbox.read(self._last_id, max_messages), timeout_seconds)
+        frame = first_batch(
+            lambda: self._inbox.read(self._last_id, max_messages), timeout_seconds, ended=lambda: self._until_end
+        )
         self._exhausted = self._until_end and frame.is_empty()
         if frame.height:
             self._last_id = int(frame["id"][-1])

@@ -10,6 +10,7 @@ def first_batch(
     read: Callable[[], pl.DataFrame],
     timeout_seconds: float,
     *,
+    ended: Callable[[], bool] = lambda: False,
     pause_seconds: float = 0.02,
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], object] = time.sleep,
@@ -22,6 +23,8 @@ def first_batch(
         Called at once, then after each pause; must not block.
     timeout_seconds
         How long to go on; 0 reads once.
+    ended
+        Whether nothing will come any more, so that waiting is no use.
     pause_seconds
         How long to rest between two reads.
     clock, sleep
@@ -29,7 +32,7 @@ def first_batch(
     """
     deadline = clock() + timeout_seconds
     frame = read()
-    while frame.is_empty() and (left := deadline - clock()) > 0:
+    while frame.is_empty() and not ended() and (left := deadline - clock()) > 0:
         sleep(min(pause_seconds, left))
         frame = read()
     return frame

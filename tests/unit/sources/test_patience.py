@@ -47,3 +47,8 @@ def test_first_batch_when_there_is_no_time_then_it_reads_once() -> None:
     frame, time = patient([SOME.clear()], 0.0)
     assert frame.is_empty()
     assert time.naps == []
+
+
+def test_first_batch_when_nothing_can_come_then_it_does_not_wait() -> None:
+    frame = first_batch(SOME.clear, 60.0, ended=lambda: True)
+    assert frame.is_empty()
