@@ -71,15 +71,16 @@ def answer(connection: Connection, row: Row[Any], annotator: str, given: Answer)
     answers = [replace(first, dimension=name, label=label) for name, label in given.labels.items()]
     ids = append(connection, answers)
     close(connection, row.id, QuestionState.ANSWERED, given.created_at)
-    update_states(connection, [row.group_id])
+    connection.execute(update(groups).where(groups.c.id == row.group_id).values(state=GroupState.ANSWERED))
     return ids
 
 
 def skip(connection: Connection, row: Row[Any], now: datetime) -> None:
-    """Close a question without an answer; others may be asked the same."""
+    """Close a question without an answer; others may be asked the same, unless somebody answered it by another way."""
     close(connection, row.id, QuestionState.SKIPPED, now)
-    copied = {name: getattr(row, name) for name in ("group_id", "kind", "rank", "reason")}
-    connection.execute(insert(questions).values(**copied, state=QuestionState.OPEN, created_at=now))
+    if connection.execute(select(groups.c.state).where(groups.c.id == row.group_id)).scalar_one() == GroupState.OPEN:
+        copied = {name: getattr(row, name) for name in ("group_id", "kind", "rank", "reason")}
+        connection.execute(insert(questions).values(**copied, state=QuestionState.OPEN, created_at=now))
 
 
 def flag(connection: Connection, row: Row[Any], comment: str, now: datetime) -> None:

@@ -52,32 +52,34 @@ def load(connection: Connection, ids: Sequence[int]) -> list[Question]:
 
 
 def _choose(connection: Connection, wanted: Lease, audit_every: int) -> list[int]:
-    strategy = iter(_open(connection, wanted, QuestionKind.STRATEGY))
-    audit = iter(_open(connection, wanted, QuestionKind.AUDIT))
+    strategy = _open(connection, wanted, QuestionKind.STRATEGY)
+    audit = _open(connection, wanted, QuestionKind.AUDIT)
     largest = _largest(connection, wanted)
     since = before = connection.execute(select(question_state.c.since_audit)).scalar_one()
     ids: list[int] = []
     while len(ids) < wanted.n:
-        chosen = next(audit, None) if 0 < audit_every <= since + 1 else None
-        since = since + 1 if chosen is None else 0
-        chosen = chosen or next(strategy, None) or next(largest, None) or next(audit, None)
+        due = next(audit, None) if 0 < audit_every <= since + 1 else None
+        chosen = due or next(strategy, None) or next(largest, None) or next(audit, None)
         if chosen is None:
             break
         ids.append(chosen)
+        since = since + 1 if due is None else 0
     if since != before:
         connection.execute(update(question_state).values(since_audit=since))
     return ids
 
 
-def _open(connection: Connection, wanted: Lease, kind: QuestionKind) -> Sequence[int]:
+def _open(connection: Connection, wanted: Lease, kind: QuestionKind) -> Iterator[int]:
+    """Look for open questions of a kind, when the first is asked for."""
     query = (
         select(questions.c.id)
         .where(questions.c.state == QuestionState.OPEN, questions.c.kind == kind)
+        .where(exists().where(groups.c.id == questions.c.group_id, groups.c.state == GroupState.OPEN))
         .where(~_skipped(questions.c.group_id, wanted.annotator))
         .order_by(questions.c.rank, questions.c.id)
         .limit(wanted.n)
     )
-    return connection.execute(query).scalars().all()
+    yield from connection.execute(query).scalars().all()
 
 
 def _largest(connection: Connection, wanted: Lease) -> Iterator[int]:

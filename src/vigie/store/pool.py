@@ -1,5 +1,6 @@
 """The pool: groups of messages with the same template, and a sample of each."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 import polars as pl
 from sqlalchemy import ColumnElement, Connection, Row, Select, delete, exists, func, select, update
 
-from vigie.store.bulk import chunks, frame, storable_columns
+from vigie.store.bulk import among, chunks, frame, storable_columns
 from vigie.store.engine import Database, Lock
 from vigie.store.grouping import ROWS, Grouping, digest
 from vigie.store.tables import (
@@ -21,6 +22,8 @@ from vigie.store.tables import (
     questions,
     samples,
 )
+
+_EVICTED_AT_ONCE = 2_000  # about 20 ms; an annotator may be waiting for the turn
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +60,9 @@ class Pool:
     grouping
         Puts messages into groups.
     max_groups
-        Above this the least useful groups are evicted, a hundredth of the cap at a time: never one that was
-        answered, flagged, skipped, leased or drawn for audit; of the others the smallest, then the longest unseen.
+        When a batch takes the pool above this, the least useful groups are evicted, a hundredth of the cap at a time:
+        never one that was answered, flagged, skipped, leased or drawn for audit; of the others the smallest, then the
+        longest unseen.
     """
 
     def __init__(self, database: Database, grouping: Grouping, *, max_groups: int) -> None:
@@ -151,11 +155,15 @@ class Pool:
         """Evict groups if there are more than `max_groups`; return how many were evicted."""
         if self._grouping.size <= self._max_groups:
             return 0
-        with self._database.write(Lock.POOL, Lock.QUESTIONS) as connection:
+        with self._database.read() as connection:
             excess = int(connection.execute(select(pool_state.c.size)).scalar_one()) - self._max_groups
-            if excess <= 0:
-                return 0
-            return _evict(connection, excess + self._max_groups // 100)
+            n = excess + self._max_groups // 100 if excess > 0 else 0
+            ids = connection.execute(_evictable().order_by(groups.c.count, groups.c.last_seen).limit(n)).scalars().all()
+        evicted = 0
+        for part in chunks(ids, _EVICTED_AT_ONCE):
+            with self._database.write(Lock.POOL, Lock.QUESTIONS) as connection:
+                evicted += _evict(connection, part)
+        return evicted
 
     def _state(self, name: str) -> int:
         with self._database.read() as connection:
@@ -177,23 +185,21 @@ def _group(row: Row[Any]) -> Group:
     return Group(**values | {"state": GroupState(values["state"])})
 
 
-def _evict(connection: Connection, n: int) -> int:
+def _evictable() -> Select[int]:
     touched = questions.c.step.is_not(None) | (questions.c.state != QuestionState.OPEN)
-    query = (
-        select(groups.c.id)
-        .where(
-            groups.c.state == GroupState.OPEN,
-            ~exists().where(annotations.c.group_id == groups.c.id),
-            ~exists().where(questions.c.group_id == groups.c.id, touched),
-            ~exists().where(audit_draws.c.group_id == groups.c.id),
-        )
-        .order_by(groups.c.count, groups.c.last_seen)
-        .limit(n)
+    return select(groups.c.id).where(
+        groups.c.state == GroupState.OPEN,
+        ~exists().where(annotations.c.group_id == groups.c.id),
+        ~exists().where(questions.c.group_id == groups.c.id, touched),
+        ~exists().where(audit_draws.c.group_id == groups.c.id),
     )
-    ids = connection.execute(query).scalars().all()
-    for part in chunks(ids):
-        connection.execute(delete(questions).where(questions.c.group_id.in_(part)))
-        connection.execute(delete(groups).where(groups.c.id.in_(part)))
-    values = {"size": pool_state.c.size - len(ids), "evicted": pool_state.c.evicted + len(ids)}
+
+
+def _evict(connection: Connection, ids: Sequence[int]) -> int:
+    """Delete groups, but those that became worth keeping since they were chosen."""
+    gone = connection.execute(_evictable().where(among(connection, groups.c.id, ids))).scalars().all()
+    connection.execute(delete(questions).where(among(connection, questions.c.group_id, gone)))
+    connection.execute(delete(groups).where(among(connection, groups.c.id, gone)))
+    values = {"size": pool_state.c.size - len(gone), "evicted": pool_state.c.evicted + len(gone)}
     connection.execute(update(pool_state).values(values))
-    return len(ids)
+    return len(gone)

@@ -5,6 +5,7 @@ import polars as pl
 import pytest
 
 from builders import NOON, a_labelled_batch
+from store_fixtures import SettableClock
 from vigie.errors import QuestionError
 from vigie.labels import Annotation, Purpose, QuestionKind
 from vigie.store import Draft, GroupState, Store
@@ -129,6 +130,19 @@ def test_add_when_a_question_about_the_group_is_leased_then_it_may_still_be_answ
     store.questions.answer(question.id, "ann", {"severity": "info"})
 
     assert set(store.annotations.effective()["label"]) == {"info", "error"}
+
+
+@pytest.mark.parametrize("how", ["skip", "lapse"])
+def test_add_when_a_question_about_the_group_is_leased_then_nobody_is_asked_afterwards(
+    store: Store, groups: Sequence[int], clock: SettableClock, how: str
+) -> None:
+    question = store.questions.lease("ann", 1, 60)[0]
+    store.annotations.add([an_annotation(question.group_id, "error", "bob")])
+    if how == "skip":
+        store.questions.skip(question.id, "ann")
+    clock.forward(60)
+
+    assert question.group_id not in {other.group_id for other in store.questions.lease("eve", 5, 60)}
 
 
 def test_add_when_a_flagged_group_is_answered_then_it_is_answered(store: Store, groups: Sequence[int]) -> None:
