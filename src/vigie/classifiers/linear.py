@@ -23,6 +23,11 @@ from vigie.labels import Dimension, Label, WordWeight
 
 _FORMAT = 1
 _CHUNK = 20_000  # texts whose features are in memory at one time
+_STEPS, _FEW_STEPS, _MANY = (
+    60,
+    30,
+    1500,
+)  # 5,000 tweets: 1.4 s instead of 2.7 s, macro-F1 .739 instead of .747; others alike
 _UNREADABLE = (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, zipfile.BadZipFile, zlib.error)
 
 
@@ -84,7 +89,8 @@ class LinearClassifier:
         counts = np.ones(len(texts)) if weights is None else weights.to_numpy().astype(np.float64)
         groups = texts.rank("dense").to_numpy().astype(np.int64)
         rows = self._features.fit(texts).transform(texts)
-        fit = partial(solve, inner_products(rows), penalty=1 / self._chosen["strength"])
+        steps = _STEPS if len(texts) <= _MANY else _FEW_STEPS
+        fit = partial(solve, inner_products(rows), penalty=1 / self._chosen["strength"], max_iterations=steps)
         heads = learn(answers, counts, groups, fit, int(self._chosen["seed"]))
         dual = np.concatenate([head.dual for head in heads.values()], axis=1)
         self._use(heads, rows.T.tocsr() @ dual.astype(np.float32), dual.sum(axis=0))

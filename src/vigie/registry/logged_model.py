@@ -36,7 +36,7 @@ def connect(uri: str) -> Any:
         logging.getLogger("mlflow").setLevel(logging.WARNING)
         if path := embedded.file_of(uri):
             embedded.make(path)
-        elif not is_server(uri):
+        if not is_server(uri):
             _check_database(uri)
         return MlflowClient(tracking_uri=uri, registry_uri=uri)
 
