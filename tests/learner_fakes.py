@@ -96,6 +96,9 @@ class MemoryRegistry:
     aliases: dict[str, str] = field(default_factory=dict)
     away: bool = False
 
+    def prepare(self) -> None:
+        self._reach()
+
     def log(self, training: TrainingRecord) -> str:
         self._reach()
         self.records.append(training)

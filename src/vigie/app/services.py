@@ -119,7 +119,7 @@ class Services:
             "model": {"champion": self._champion(), "versions": self._versions.get(None) or []},
             "accuracy": self._accuracy.get((self._champion(), store.annotations.last_id())) or {},
             "roles": [_plain(role) for role in self._alive()],
-            "problems": [p for p in (self._watcher.settings_problem, self._watcher.model_problem) if p],
+            "problems": [problem for problem in self._problems() if problem],
         }
 
     def series(self, minutes: int) -> Series:
@@ -177,13 +177,20 @@ class Services:
         }
 
     def _training(self) -> dict[str, Any]:
-        learners = [role.details for role in self._alive() if role.role == "learner"]
-        details: Mapping[str, Any] = learners[0] if learners else {}
+        details = self._learner()
         return {
             "answers_since": details.get("answers_since", 0),
             "retrain_after": self.settings.learning.retrain_after_answers,
             "running": bool(details.get("training", False)),
         }
+
+    def _learner(self) -> Mapping[str, Any]:
+        """Return what the learner that acts says about itself; nothing when there is none."""
+        learners = [role.details for role in self._alive() if role.role == "learner"]
+        return next((details for details in learners if details.get("acting")), {})
+
+    def _problems(self) -> list[str | None]:
+        return [self._watcher.settings_problem, self._watcher.model_problem, self._learner().get("problem")]
 
     def _list_versions(self, _key: object) -> list[dict[str, Any]]:
         try:

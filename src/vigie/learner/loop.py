@@ -118,6 +118,8 @@ class Learner:
         """
         if niceness and hasattr(os, "nice"):
             os.nice(niceness)
+        self._looking.run(self.step)  # the first questions do not wait for the registry
+        self._looking.run(self._trainer.prepare)
         while not stop.is_set():
             self._looking.run(self.step)
             stop.wait(POLL_SECONDS)

@@ -84,6 +84,16 @@ class Trainer:
         self._champion: Artefact | None = None
         self._recipes: dict[tuple[Dimension, ...], str] = {}
 
+    def prepare(self) -> None:
+        """Make the registry where there is none, which may take seconds, before the first training needs it.
+
+        Raises
+        ------
+        UnavailableError
+            The registry does not answer.
+        """
+        self._registry.prepare()
+
     def recipe(self, dimensions: Sequence[Dimension]) -> str:
         """Return what tells whether another training on the same answers would give the same model."""
         asked = tuple(dimensions)
