@@ -1,23 +1,38 @@
 """No request makes the REST interface fail: what it cannot use it refuses with a reason, as its description says."""
 
+from collections.abc import Iterator
+from typing import Any
+
+import polars as pl
+import pytest
 import schemathesis
-from hypothesis import HealthCheck, Phase, settings
+from hypothesis import HealthCheck, given, settings
 from schemathesis.specs.openapi.checks import negative_data_rejection, positive_data_acceptance
 
-from api_fakes import FakeLabelling, FakeServices, a_question
 from vigie.api import application
 from vigie.api.bodies import JSON
+from vigie.app import Project, Services, Watcher
+from vigie.cli.init import Template, template_texts, write
 
-
-class ManyQuestions(FakeLabelling):
-    """Always has another question."""
-
-    def ask(self, annotator: str, n: int = 1) -> list[object]:
-        self.questions = [a_question()]
-        return super().ask(annotator, n)
-
-
-SERVICES = FakeServices(labelling=ManyQuestions(), max_message_bytes=1_000_000, allowed_hosts=("testserver",))
+WITHOUT_PARAMETERS = ("/healthz", "/readyz", "/metrics")
+OPERATIONS = [
+    ("/api/predict", "POST"),
+    ("/api/feedback", "POST"),
+    ("/api/messages", "POST"),
+    ("/get_message", "GET"),
+    ("/send", "POST"),
+    *((path, "GET") for path in WITHOUT_PARAMETERS),
+]
+# Where there are no parameters, there is nothing to get wrong.
+CASES = [
+    (path, method, mode)
+    for path, method in OPERATIONS
+    for mode in schemathesis.GenerationMode
+    if mode.is_positive or path not in WITHOUT_PARAMETERS
+]
+TEXTS = [
+    f"{word} module {letter} state {number}" for word in ("started", "failed") for number, letter in enumerate("abc")
+]
 
 
 @schemathesis.serializer("application/x-ndjson")
@@ -25,14 +40,33 @@ def as_lines(_context: schemathesis.SerializationContext, value: object) -> byte
     return value if isinstance(value, bytes) else str(value).encode("utf-8", "surrogatepass")
 
 
-schema = schemathesis.openapi.from_asgi("/openapi.json", application(SERVICES))
+@pytest.fixture(scope="module")
+def schema(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """The interface of a real project, with a few messages to ask about."""
+    folder = tmp_path_factory.mktemp("project")
+    write(folder, template_texts(Template.LOGS))
+    project = Project.open(folder, flags={"web.allowed_hosts": ["testserver"]})
+    frame = pl.DataFrame({"text": TEXTS, "template": project.text.normalise(pl.Series(TEXTS))})
+    project.store.pool.add(frame)
+    yield schemathesis.openapi.from_asgi("/openapi.json", application(Services(project, Watcher(project))))
+    project.close()
 
 
-@schema.parametrize()
-@settings(
-    max_examples=40, deadline=None, suppress_health_check=list(HealthCheck), phases=[Phase.explicit, Phase.generate]
-)
-def test_requests_when_they_are_of_any_shape_then_answers_are_as_described(case: schemathesis.Case) -> None:
-    # What is valid for JSON Schema may still say nothing, and lines and forms have no types to violate.
-    excluded = [positive_data_acceptance, *([] if case.media_type in {None, JSON} else [negative_data_rejection])]
-    case.call_and_validate(excluded_checks=excluded)
+@pytest.mark.parametrize(("path", "method", "mode"), CASES)
+def test_requests_when_they_are_of_any_shape_then_answers_are_as_described(
+    path: str, method: str, mode: schemathesis.GenerationMode, schema: Any
+) -> None:
+    @given(case=schema[path][method].as_strategy(generation_mode=mode))
+    @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+    def check(case: schemathesis.Case) -> None:
+        # What is valid for JSON Schema may still say nothing, and lines and forms have no types to violate.
+        excluded = [positive_data_acceptance, *([] if case.media_type in {None, JSON} else [negative_data_rejection])]
+        case.call_and_validate(excluded_checks=excluded)
+
+    check()
+
+
+def test_operations_when_one_is_added_then_it_is_tested_here(schema: Any) -> None:
+    described = {(path, method.upper()) for path in schema for method in schema[path]}
+
+    assert described == set(OPERATIONS)
