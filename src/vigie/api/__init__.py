@@ -6,6 +6,7 @@ from fastapi import FastAPI
 
 from vigie import __version__
 from vigie.api.answers import answers, labels_schema, send_body
+from vigie.api.bodies import JSON
 from vigie.api.guard import LOOPBACK, MAX_BODY_BYTES, Guard
 from vigie.api.health import health
 from vigie.api.inbox import inbox
@@ -57,10 +58,13 @@ def _describe(app: FastAPI, services: "Services") -> None:
 
     def openapi() -> dict[str, Any]:
         schema = generate()
-        schema["paths"]["/send"]["post"]["requestBody"] = send_body(services.dimensions)
+        dimensions = services.dimensions
+        schema["paths"]["/send"]["post"]["requestBody"] = send_body(dimensions)
+        labels = {**labels_schema(dimensions), "minProperties": 1}
         feedback = schema["components"]["schemas"]["Feedback"]["properties"]
-        labels = {**labels_schema(services.dimensions), "minProperties": 1}
         feedback["labels"] = {"anyOf": [labels, {"type": "null"}], "description": FEEDBACK_LABELS}
+        examples = schema["paths"]["/api/feedback"]["post"]["requestBody"]["content"][JSON]["examples"]
+        examples["wrong"]["value"]["labels"] = {dimension.name: dimension.label_names[0] for dimension in dimensions}
         return schema
 
     app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's documented way to extend the schema

@@ -71,6 +71,7 @@ def answers(services: "Services") -> APIRouter:
     @router.get(
         "/get_message",
         response_model=QuestionAnswer,
+        response_description="The next question",
         responses={204: {"description": "There is nothing to ask now"}, **responses(422, 503)},
     )
     def get_message(annotator: Annotated[Annotator, Query()] = DEFAULT_ANNOTATOR) -> Response:
@@ -84,6 +85,7 @@ def answers(services: "Services") -> APIRouter:
     @router.post(
         "/send",
         response_model=SentAnswer,
+        response_description="What was stored",
         responses=responses(400, 403, 404, 409, 413, 415, 422, 503),
     )
     def send(fields: Fields) -> Response:

@@ -33,7 +33,7 @@ def health(services: "Services") -> APIRouter:
     """Return the routes about the state of this process."""
     router = APIRouter(tags=["health"])
 
-    @router.get("/healthz", response_model=Health)
+    @router.get("/healthz", response_model=Health, response_description="The process answers")
     def healthz() -> Response:
         """Say that the process answers."""
         return reply({"status": "ok"})
@@ -41,6 +41,7 @@ def health(services: "Services") -> APIRouter:
     @router.get(
         "/readyz",
         response_model=Readiness,
+        response_description="Everything is there",
         responses={503: {"model": Readiness, "description": "A part is not there; `parts` says which and why"}},
     )
     def readyz() -> Response:

@@ -50,6 +50,7 @@ def inbox(services: "Services") -> APIRouter:
         "/api/messages",
         status_code=202,
         response_model=Accepted,
+        response_description="All messages were taken",
         responses=responses(400, 403, 409, 413, 415, 422, 429, 503),
         openapi_extra={"requestBody": _REQUEST_BODY},
     )

@@ -82,6 +82,19 @@ _Asked = Annotated[
     ),
 ]
 
+_Given = Annotated[
+    Feedback,
+    BodyParameter(
+        openapi_examples={
+            "right": {"summary": "It was right", "value": {"text": _LINE, "right": True}},
+            "wrong": {
+                "summary": "It was wrong",
+                "value": {"text": _LINE, "right": False, "labels": {"severity": "error"}},
+            },
+        }
+    ),
+]
+
 
 def predictions(services: "Services") -> APIRouter:
     """Return the routes about predictions."""
@@ -90,6 +103,7 @@ def predictions(services: "Services") -> APIRouter:
     @router.post(
         "/api/predict",
         response_model=PredictionAnswer | PredictionAnswers,
+        response_description="The prediction, or one per text",
         responses=responses(400, 403, 413, 415, 422, 503),
     )
     def predict(asked: _Asked) -> Response:
@@ -101,8 +115,13 @@ def predictions(services: "Services") -> APIRouter:
             return reply(as_json(services.predict([asked.text])[0]))
         return reply({"predictions": [as_json(prediction) for prediction in services.predict(asked.texts)]})
 
-    @router.post("/api/feedback", response_model=FeedbackAnswer, responses=responses(400, 403, 413, 415, 422, 503))
-    def feedback(given: Feedback) -> Response:
+    @router.post(
+        "/api/feedback",
+        response_model=FeedbackAnswer,
+        response_description="What was stored",
+        responses=responses(400, 403, 413, 415, 422, 503),
+    )
+    def feedback(given: _Given) -> Response:
         """Say whether a prediction was right.
 
         With `right: true` the labels the system gives the text are stored as that annotator's answer, with `labels`

@@ -1,12 +1,13 @@
 """A page about the REST interface, made of its OpenAPI description; it loads nothing from elsewhere."""
 
 import json
+import re
 from collections.abc import Iterator
 from html import escape
 from typing import Any
 from urllib.parse import urlencode
 
-from fastapi import APIRouter, FastAPI
+from fastapi import APIRouter, FastAPI, Request
 from starlette.responses import HTMLResponse
 
 from vigie.api.bodies import FORM, MULTIPART
@@ -37,43 +38,47 @@ def reference(app: FastAPI) -> APIRouter:
     router = APIRouter()
 
     @router.get("/docs", response_class=HTMLResponse, include_in_schema=False)
-    def docs() -> str:
+    def docs(request: Request) -> str:
         """Return the page."""
         schema = app.openapi()
         return _PAGE.format(
             title=escape(schema["info"]["title"]),
             version=escape(schema["info"]["version"]),
             openapi=escape(schema["openapi"]),
-            operations="\n".join(_operations(schema)),
+            operations="\n".join(_operations(schema, str(request.base_url).rstrip("/"))),
         )
 
     return router
 
 
-def _operations(schema: dict[str, Any]) -> Iterator[str]:
+def _operations(schema: dict[str, Any], address: str) -> Iterator[str]:
     for path, methods in schema["paths"].items():
         for method, operation in methods.items():
-            description = escape(operation.get("description", ""))
             yield f'<h2><span class="method">{method.upper()}</span> <code>{escape(path)}</code></h2>'
-            yield from (f"<p>{paragraph}</p>" for paragraph in description.split("\n\n"))
-            yield from (f"<pre>{escape(example)}</pre>" for example in _examples(path, operation))
+            yield from (f"<p>{_marked(text)}</p>" for text in operation.get("description", "").split("\n\n"))
+            yield from (f"<pre>{escape(example)}</pre>" for example in _examples(f"{address}{path}", operation))
             yield f"<table>{''.join(_answers(operation))}</table>"
+
+
+def _marked(text: str) -> str:
+    """Return a text as HTML, with what stands between back-ticks as code."""
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(text))
 
 
 def _answers(operation: dict[str, Any]) -> Iterator[str]:
     for status, answer in operation["responses"].items():
-        yield f"<tr><td><code>{escape(status)}</code></td><td>{escape(answer['description'])}</td></tr>"
+        yield f"<tr><td><code>{escape(status)}</code></td><td>{_marked(answer['description'])}</td></tr>"
 
 
-def _examples(path: str, operation: dict[str, Any]) -> Iterator[str]:
+def _examples(url: str, operation: dict[str, Any]) -> Iterator[str]:
     contents = operation.get("requestBody", {}).get("content", {})
     if not contents:
-        yield f"curl http://localhost:8080{path}"
+        yield f"curl {url}"
     for kind, content in contents.items():
         if kind == MULTIPART:
             continue  # the same fields as the other form
         for value in _values(content):
-            yield f"curl http://localhost:8080{path} -H 'Content-Type: {kind}' --data-binary '{_body(kind, value)}'"
+            yield f"curl {url} \\\n  -H 'Content-Type: {kind}' \\\n  --data-binary '{_body(kind, value)}'"
 
 
 def _values(content: dict[str, Any]) -> list[Any]:
