@@ -2,7 +2,7 @@
 
 import sys
 
-from benchmarks import whole_way
+from benchmarks import label_page, whole_way
 
 if __name__ == "__main__":
-    sys.exit(whole_way.main([]))
+    sys.exit(max(whole_way.main([]), label_page.main([])))

@@ -1,6 +1,6 @@
 import pytest
-from builders import a_dimension
 
+from builders import a_dimension
 from vigie.errors import LabelError
 from vigie.labels import check_labels
 

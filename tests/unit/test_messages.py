@@ -1,6 +1,6 @@
 import polars as pl
-from builders import NOON
 
+from builders import NOON
 from vigie.messages import SCHEMA, Position, batch, empty_batch
 
 

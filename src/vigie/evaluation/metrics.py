@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import NormalDist
 from typing import Any
 
 import numpy as np
@@ -12,15 +11,6 @@ FloatArray = np.ndarray[Any, np.dtype[np.float64]]
 IntArray = np.ndarray[Any, np.dtype[np.int64]]
 
 _SMALLEST = 1e-15  # a confidence of exactly 0 in the truth must not cost everything
-
-
-@dataclass(frozen=True, slots=True)
-class Interval:
-    """An estimate with the bounds between which the truth lies with the probability asked for."""
-
-    value: float
-    low: float
-    high: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,36 +137,6 @@ def expected_calibration_error(
     bins = reliability(confidence, right, n_bins=n_bins, weights=weights)
     gaps = np.array([abs(step.confidence - step.accuracy) for step in bins])
     return _mean(gaps, np.array([step.weight for step in bins]))
-
-
-def wilson(successes: float, n: float, *, level: float = 0.95) -> Interval:
-    """Return a share with its Wilson interval, which holds for few trials and for shares near 0 and 1.
-
-    Parameters
-    ----------
-    successes
-        Of `n`; effective numbers need not be whole.
-    n
-        Trials, at least 0; without any the interval is [0, 1].
-    level
-        Probability that the interval contains the true share, in (0, 1).
-
-    References
-    ----------
-    Wilson (1927), Probable inference, the law of succession, and statistical inference.
-
-    Examples
-    --------
-    >>> interval = wilson(9, 10)
-    >>> round(interval.low, 3), round(interval.high, 3)
-    (0.596, 0.982)
-    """
-    if n <= 0:
-        return Interval(float("nan"), 0.0, 1.0)
-    share, z = successes / n, NormalDist().inv_cdf((1 + level) / 2)
-    centre = (share + z * z / (2 * n)) / (1 + z * z / n)
-    half = z / (1 + z * z / n) * float(np.sqrt(share * (1 - share) / n + z * z / (4 * n * n)))
-    return Interval(share, max(0.0, centre - half), min(1.0, centre + half))
 
 
 def _mean(values: FloatArray, weights: FloatArray | None) -> float:

@@ -8,7 +8,6 @@ traffic among those not drawn yet.
 References
 ----------
 Des Raj (1956), Some estimators in sampling with varying probabilities without replacement.
-Wilson (1927), Probable inference, the law of succession, and statistical inference.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,6 +17,7 @@ from typing import Any, Protocol
 import numpy as np
 import polars as pl
 
+from vigie.intervals import wilson
 from vigie.labels import Dimension
 from vigie.learner.answers import Answers
 from vigie.messages import label_column
@@ -26,8 +26,6 @@ from vigie.store import Store
 FloatArray = np.ndarray[Any, np.dtype[np.float64]]
 BoolArray = np.ndarray[Any, np.dtype[np.bool_]]
 IntArray = np.ndarray[Any, np.dtype[np.int64]]
-
-_Z95 = 1.959963984540054
 
 
 class Model(Protocol):
@@ -124,22 +122,6 @@ def right(model: Model, groups: pl.DataFrame, dimensions: Sequence[Dimension]) -
     return found
 
 
-def wilson(share: float, n: float) -> tuple[float, float]:
-    """Return the 95 % score interval of a share seen among `n` independent observations.
-
-    Examples
-    --------
-    >>> low, high = wilson(1.0, 20)
-    >>> round(low, 3), high
-    (0.839, 1.0)
-    """
-    if n <= 0:
-        return 0.0, 1.0
-    centre = (share + _Z95**2 / (2 * n)) / (1 + _Z95**2 / n)
-    half = _Z95 * np.sqrt(share * (1 - share) / n + _Z95**2 / (4 * n * n)) / (1 + _Z95**2 / n)
-    return max(float(centre - half), 0.0), min(float(centre + half), 1.0)
-
-
 def successive(sizes: FloatArray, right: BoolArray, total: float) -> float:
     """Estimate a share of messages from groups drawn one by one in proportion to size, without replacement.
 
@@ -212,8 +194,8 @@ def _new(audited: pl.DataFrame, n_new: int) -> tuple[float, float, float]:
     flags = audited["right"].to_numpy()
     least, most = (sizes * flags).sum() / n_new, 1 - (sizes * ~flags).sum() / n_new
     value = successive(sizes, flags, n_new)
-    low, high = wilson(value, audited.height)
-    found = np.clip([value, low, high], least, max(least, most))
+    sampled = wilson(value * audited.height, audited.height)
+    found = np.clip([value, sampled.low, sampled.high], least, max(least, most))
     return float(found[0]), float(found[1]), float(found[2])
 
 

@@ -6,7 +6,7 @@ from builders import NOON, a_dimension, a_labelled_batch
 from learner_fakes import SEVERITY, TOPIC, KnowingModel, Said, effective
 from vigie.labels import Annotation, Purpose
 from vigie.learner.answers import Answers
-from vigie.learner.audit import Estimate, draw, estimate, estimate_answers, right, successive, wilson
+from vigie.learner.audit import Estimate, draw, estimate, estimate_answers, right, successive
 from vigie.store import Store
 
 
@@ -117,13 +117,6 @@ def test_right_when_nobody_answered_then_there_are_no_rows() -> None:
     answers = Answers.of(effective(), [SEVERITY])
 
     assert right(KnowingModel({}), answers.audit, [SEVERITY])["severity"].height == 0
-
-
-@pytest.mark.parametrize(("share", "n", "low", "high"), [(0.5, 10, 0.2366, 0.7634), (0, 5, 0, 0.4345), (0.9, 0, 0, 1)])
-def test_wilson_when_compared_with_published_values_then_agrees(
-    share: float, n: float, low: float, high: float
-) -> None:
-    assert wilson(share, n) == (pytest.approx(low, abs=1e-4), pytest.approx(high, abs=1e-4))
 
 
 def test_successive_when_groups_are_alike_then_is_the_plain_mean() -> None:

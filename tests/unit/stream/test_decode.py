@@ -18,7 +18,7 @@ def error(payload: bytes | None, **options: object) -> str:
     return row["error"]
 
 
-def decode_batch(*payloads: bytes | None, **options: object):  # noqa: ANN201
+def decode_batch(*payloads: bytes | None, **options: object):
     return decode(a_batch(*payloads), **{"text_fields": FIELDS, "max_message_bytes": 1000} | options)
 
 

@@ -3,9 +3,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import polars as pl
 import pytest
-from builders import a_dimension
 from polars.testing import assert_frame_equal
 
+from builders import a_dimension
 from vigie.labels import Dimension, Origin, Route
 from vigie.rules import Rules
 from vigie.stream.labeller import Labeller
