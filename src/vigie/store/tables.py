@@ -151,9 +151,16 @@ questions = Table(
     Column("created_at", UtcTime, nullable=False),
     Column("closed_at", UtcTime),
     Column("step", BigInteger),
-    Index("ix_questions_state_kind_rank", "state", "kind", "rank"),
+    Index("ix_questions_state_kind_rank_id", "state", "kind", "rank", "id"),
     Index("ix_questions_group_id_state", "group_id", "state"),
     Index("ix_questions_annotator_step", "annotator", "step"),
+    Index(
+        "ix_questions_skipped",
+        "annotator",
+        "group_id",
+        sqlite_where=text("state = 'skipped'"),
+        postgresql_where=text("state = 'skipped'"),
+    ),
     Index(
         "ix_questions_one_per_group",
         "group_id",

@@ -81,9 +81,16 @@ def _answers() -> None:
         sa.Column("step", sa.BigInteger),
         sqlite_autoincrement=True,
     )
-    op.create_index("ix_questions_state_kind_rank", "questions", ["state", "kind", "rank"])
+    op.create_index("ix_questions_state_kind_rank_id", "questions", ["state", "kind", "rank", "id"])
     op.create_index("ix_questions_group_id_state", "questions", ["group_id", "state"])
     op.create_index("ix_questions_annotator_step", "questions", ["annotator", "step"])
+    op.create_index(
+        "ix_questions_skipped",
+        "questions",
+        ["annotator", "group_id"],
+        sqlite_where=sa.text("state = 'skipped'"),
+        postgresql_where=sa.text("state = 'skipped'"),
+    )
     op.create_index(
         "ix_questions_one_per_group",
         "questions",
