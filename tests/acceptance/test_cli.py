@@ -402,3 +402,21 @@ def test_demo_when_a_file_is_given_then_that_is_streamed(tmp_path: Path) -> None
         until(lambda: len(labelled(tmp_path / "project")) == 2)
         process.terminate()
         assert process.wait(10) == 0
+
+
+@pytest.mark.slow
+def test_web_when_settings_change_that_need_it_then_it_starts_anew_by_itself(tmp_path: Path) -> None:
+    port = a_free_port()
+    url = f"http://127.0.0.1:{port}"
+
+    with running("web", "--project", a_project(tmp_path), "--port", port) as process:
+        until(lambda: get(f"{url}/healthz"))
+        settings = tmp_path / "vigie.toml"
+        settings.write_text(settings.read_text().replace("audit_every = 10 ", "audit_every = 5 "))
+        until(lambda: not get(f"{url}/healthz"))
+        until(lambda: get(f"{url}/healthz"))
+        process.terminate()
+        shown, _ = process.communicate(timeout=10)
+
+    assert process.returncode == 0
+    assert shown.count(f"pages and API on {url}") == 2
