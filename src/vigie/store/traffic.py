@@ -101,16 +101,17 @@ class Traffic:
 
 
 def _series(rows: pl.DataFrame) -> Series:
-    def kind(name: str) -> pl.DataFrame:
-        return rows.filter(pl.col("kind") == name)
-
-    confidence = kind("confidence").group_by("dimension", pl.col("value").cast(pl.Int64).alias("bin"))
+    confidence = _of(rows, "confidence").group_by("dimension", pl.col("value").cast(pl.Int64).alias("bin"))
     return Series(
-        messages=kind("route").select("time", pl.col("value").alias("route"), "count"),
-        labels=kind("label").select("time", "dimension", pl.col("value").alias("label"), "count"),
+        messages=_of(rows, "route").select("time", pl.col("value").alias("route"), "count"),
+        labels=_of(rows, "label").select("time", "dimension", pl.col("value").alias("label"), "count"),
         confidence=confidence.agg(pl.col("count").sum()).sort("dimension", "bin"),
-        dead_letters=kind("dead_letter").select("time", pl.col("value").alias("stage"), "count"),
+        dead_letters=_of(rows, "dead_letter").select("time", pl.col("value").alias("stage"), "count"),
     )
+
+
+def _of(rows: pl.DataFrame, kind: str) -> pl.DataFrame:
+    return rows.filter(pl.col("kind") == kind)
 
 
 def _counts(messages: pl.DataFrame) -> Iterator[_Count]:
