@@ -1,7 +1,8 @@
 # Two commands do all the set-up on a fresh machine: `make run` starts the demo, `make test` runs every check.
 
 VENV ?= .venv
-PYTHON ?= $(shell command -v python3.13 || command -v python3.12 || command -v python3.11 || command -v python3)
+PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
+	if $$python -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then echo $$python; break; fi; done)
 BIN := $(VENV)/bin
 PORT ?= 8080
 PYTEST_ARGS ?=
@@ -14,7 +15,7 @@ help:  ## List the commands
 
 $(BIN)/python:
 	@scripts/system-packages python
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Vigie needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) --version)"; exit 1; }
+	@test -n "$(PYTHON)" || { echo "Vigie needs Python 3.11 or newer; python3 is $$(python3 --version 2>&1)"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
 
