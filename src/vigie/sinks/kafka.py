@@ -62,7 +62,7 @@ class KafkaSink:
         Whether a message stays in its partition; otherwise keys decide, as for sources that have no partitions.
     """
 
-    def __init__(  # noqa: PLR0913  each is a key of [sinks.NAME]
+    def __init__(
         self,
         name: str,
         *,

@@ -1,6 +1,9 @@
 """A transactional producer of Kafka that survives every error a transaction can end with."""
 
+import functools
 import logging
+import queue
+import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
@@ -8,7 +11,7 @@ from typing import Any
 from confluent_kafka import KafkaError, KafkaException, Message, Producer, TopicPartition
 
 from vigie.errors import SettingsError, UnavailableError, VigieError
-from vigie.kafka import connect, explain
+from vigie.kafka import connect, explain, hopeless
 
 logger = logging.getLogger(__name__)
 
@@ -43,10 +46,15 @@ class Transactions:
         settings: Mapping[str, Any],
         *,
         on_undelivered: Callable[[KafkaError, Message], VigieError | None],
-        timeout_seconds: float = 6.0,
+        timeout_seconds: float = 5.0,
     ) -> None:
         self._owner = owner
-        self._settings = {**settings, "delivery.report.only.error": True, "on_delivery": self._delivered}
+        self._settings = {
+            **settings,
+            "delivery.report.only.error": True,
+            "on_delivery": self._delivered,
+            "error_cb": self._on_error,
+        }
         self._on_undelivered = on_undelivered
         self._timeout_seconds = timeout_seconds
         self._producer: Producer | None = None
@@ -79,8 +87,7 @@ class Transactions:
         rows
             Value, key, partition (-1: by key), milliseconds (0: now), and headers or None.
         """
-        producer = self._alive
-        send = producer.produce
+        send = self._alive.produce
         for value, key, partition, milliseconds, headers in rows:
             try:
                 send(topic, value, key, partition, timestamp=milliseconds, headers=headers)
@@ -88,16 +95,14 @@ class Transactions:
                 self._send_when_possible(topic, (value, key, partition, milliseconds, headers))
             except KafkaException as problem:
                 raise self._explain(problem.args[0], f"cannot write to {topic}") from problem
-        producer.poll(0)
+        self._serve(0)
 
     def commit(self, offsets: Sequence[TopicPartition], membership: object | None) -> None:
         """Make everything visible, together with the consumer group's offsets where there is a membership."""
         producer = self._alive
         if membership is not None:
-            self._call(
-                lambda seconds: producer.send_offsets_to_transaction(list(offsets), membership, seconds),
-                "cannot add the offsets to the transaction",
-            )
+            add = functools.partial(producer.send_offsets_to_transaction, list(offsets), membership)
+            self._call(functools.partial(_bounded, add), "cannot add the offsets to the transaction")
         self._call(producer.commit_transaction, "cannot commit the transaction")
         self._begun = False
 
@@ -129,7 +134,7 @@ class Transactions:
         value, key, partition, milliseconds, headers = row
         deadline = time.monotonic() + self._timeout_seconds
         while time.monotonic() < deadline:
-            self._alive.poll(0.05)
+            self._serve(0.05)
             try:
                 self._alive.produce(topic, value, key, partition, timestamp=milliseconds, headers=headers)
             except BufferError:
@@ -140,18 +145,29 @@ class Transactions:
         raise UnavailableError(f"{self._owner}: the brokers took nothing for {self._timeout_seconds:.0f} s")
 
     def _call(self, call: Callable[[float], object], doing: str) -> None:
-        """Call again as long as the error is retriable and there is time."""
-        deadline = time.monotonic() + self._timeout_seconds
+        """Call again while the error is retriable, until nothing moved for too long."""
+        waiting, deadline = len(self._alive), time.monotonic() + self._timeout_seconds
         while True:
             try:
                 call(max(0.1, deadline - time.monotonic()))
+            except TimeoutError as problem:
+                self.discard()
+                raise UnavailableError(f"{self._owner}: {doing}: no broker answers") from problem
             except KafkaException as problem:
-                error = problem.args[0]
-                if error.retriable() and time.monotonic() < deadline:
-                    self._alive.poll(0.05)
-                    continue
-                raise self._lost(error, doing) from problem
-            return
+                if len(self._alive) < waiting:
+                    waiting, deadline = len(self._alive), time.monotonic() + self._timeout_seconds
+                if not problem.args[0].retriable() or time.monotonic() >= deadline:
+                    raise self._lost(problem.args[0], doing) from problem
+                self._serve(0.05)
+            else:
+                return
+
+    def _serve(self, seconds: float) -> None:
+        """Let the client call back; fatal errors come up here."""
+        try:
+            self._alive.poll(seconds)
+        except KafkaException as problem:
+            raise self._lost(problem.args[0], "the producer failed") from problem
 
     def _lost(self, error: KafkaError, doing: str) -> VigieError:
         """Return what to raise, and give up a producer that can do nothing more."""
@@ -163,8 +179,43 @@ class Transactions:
         known, self._problem = self._problem, None
         return known or explain(error, f"{self._owner}: {doing}")
 
+    def _on_error(self, error: KafkaError) -> None:
+        logger.warning("%s: %s", self._owner, error.str())
+        if hopeless(error):
+            self._problem = explain(error, f"{self._owner}: the broker refuses this worker")
+
     def _delivered(self, error: KafkaError | None, message: Message) -> None:
         if error is not None:
             problem = self._on_undelivered(error, message)
             if problem is not None and not isinstance(self._problem, SettingsError):
                 self._problem = problem
+
+
+def _bounded(call: Callable[[float], object], seconds: float) -> None:
+    """Call, and give up when it takes longer than it was told.
+
+    librdkafka 2.16 repeats the request that adds offsets for a minute and more when the broker goes away under it. The
+    thread it is left to does no harm: the next producer of this identity shuts it out.
+
+    Raises
+    ------
+    TimeoutError
+        The call is still going on.
+    """
+    outcome: queue.SimpleQueue[KafkaException | None] = queue.SimpleQueue()
+
+    def attempt() -> None:
+        try:
+            call(seconds)
+        except KafkaException as problem:
+            outcome.put(problem)
+        else:
+            outcome.put(None)
+
+    threading.Thread(target=attempt, name="vigie-kafka-offsets", daemon=True).start()
+    try:
+        problem = outcome.get(timeout=seconds + 0.5)
+    except queue.Empty:
+        raise TimeoutError from None
+    if problem is not None:
+        raise problem

@@ -57,7 +57,7 @@ class KafkaSource:
         Seconds from any start.
     """
 
-    def __init__(  # noqa: PLR0913  each is a key of [sources.NAME]
+    def __init__(
         self,
         name: str,
         *,

@@ -234,5 +234,5 @@ class Worker:
 
 
 def _as_dead_letter(message: pl.DataFrame, error: str) -> tuple[pl.DataFrame, pl.DataFrame]:
-    dead_letter = message.select(SCHEMA).with_columns(stage=pl.lit(STAGE), error=pl.lit(error))
+    dead_letter = message.select(list(SCHEMA)).with_columns(stage=pl.lit(STAGE), error=pl.lit(error))
     return dead_letter.clear().with_columns(output=pl.lit(None, pl.Binary)), dead_letter
