@@ -15,6 +15,12 @@ from vigie.cli.running import Ending, ending, kept_up_to_date, present
 from vigie.errors import LabelError, ModelError, SettingsError, UnavailableError, UnknownPartError
 
 
+@pytest.fixture(autouse=True)
+def process_that_lives_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A role insists on ending its process, which here is the tests' own."""
+    monkeypatch.setattr(running, "STOP_SECONDS", 1e6)
+
+
 class FakeRoster:
     """Writes down who said what; stays away while `away` is set."""
 
