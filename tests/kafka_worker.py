@@ -1,7 +1,7 @@
 """A worker in a process of its own, for tests that stop, kill or freeze it.
 
-Its only argument is JSON: ``source``, ``sink`` and ``worker`` hold keyword arguments, ``pause_seconds`` how long each
-batch takes. It writes a line for each batch committed, ends with SIGTERM, and with code 3 when it was fenced.
+Its only argument is JSON: ``source`` (files where it has a path, else Kafka), ``sink`` and ``worker`` hold keyword
+arguments, ``pause_seconds`` how long each batch takes. It writes a line for each batch committed, ends with SIGTERM, and with code 3 when it was fenced.
 """
 
 import json
@@ -15,6 +15,7 @@ import polars as pl
 
 from vigie.errors import FencedError
 from vigie.sinks.kafka import KafkaSink
+from vigie.sources.files import FilesSource
 from vigie.sources.kafka import KafkaSource
 from vigie.stream.worker import BatchReport, Worker
 
@@ -41,9 +42,10 @@ def main(arguments: dict[str, Any]) -> int:
         sys.stdout.write(f"{batch.n_messages + batch.n_dead_letters}\n")
         sys.stdout.flush()
 
-    source = KafkaSource("kafka", **arguments["source"])
+    kind = FilesSource if "path" in arguments["source"] else KafkaSource
+    source = kind("in", **arguments["source"])
     sink = KafkaSink("kafka", **arguments["sink"])
-    worker = Worker(source, sink, name="kafka", process=process, on_batch=report, **arguments.get("worker", {}))
+    worker = Worker(source, sink, name="in", process=process, on_batch=report, **arguments.get("worker", {}))
     try:
         worker.run(stop)
     except FencedError as problem:
