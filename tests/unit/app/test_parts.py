@@ -1,0 +1,85 @@
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from vigie import plugins
+from vigie.app.parts import build, database_url, in_folder
+from vigie.errors import SettingsError
+
+
+class Part:
+    """Takes what a part may take."""
+
+    def __init__(self, name: str, *, topics: str | list[str], depth: int = 1, inbox: object = None) -> None:
+        self.given: dict[str, Any] = {"name": name, "topics": topics, "depth": depth, "inbox": inbox}
+
+
+@pytest.fixture(autouse=True)
+def part(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plugins, "load", lambda _family, _name: Part)
+
+
+def made(given: dict[str, Any], **offered: Any) -> dict[str, Any]:
+    return build("sources", "part", "sources.x", given, {"name": "x", **offered}).given
+
+
+def refused(given: dict[str, Any]) -> str:
+    with pytest.raises(SettingsError) as caught:
+        made(given)
+    return str(caught.value)
+
+
+def test_build_when_keys_are_given_and_offered_then_the_part_gets_both():
+    assert made({"topics": ["a"]}, inbox="inbox") == {"name": "x", "topics": ["a"], "depth": 1, "inbox": "inbox"}
+
+
+def test_build_when_more_is_offered_than_the_part_takes_then_the_rest_is_left_out():
+    assert made({"topics": "a"}, checkpoints="unwanted")["topics"] == "a"
+
+
+def test_build_when_a_key_is_misspelt_then_the_nearest_is_named():
+    assert refused({"topics": "a", "dept": 2}).endswith(
+        "is no setting of sources of type 'part'; did you mean 'depth'?"
+    )
+
+
+def test_build_when_a_key_is_what_vigie_offers_then_it_cannot_be_set():
+    assert "sources.x.name is no setting" in refused({"topics": "a", "name": "y"})
+
+
+def test_build_when_a_key_is_missing_then_it_is_named():
+    assert refused({}) == "sources.x.topics is missing; sources of type 'part' need it"
+
+
+def test_build_when_a_value_has_the_wrong_type_then_value_and_expectation_are_named():
+    message = refused({"topics": "a", "depth": "deep"})
+    assert message.startswith("sources.x.depth is 'deep'; expected a valid integer")
+
+
+def test_build_when_no_part_has_the_name_then_the_table_is_named(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.undo()
+    with pytest.raises(SettingsError, match=r"sources\.x\.type: no sources part is called 'pigeon'"):
+        build("sources", "pigeon", "sources.x", {}, {})
+
+
+def test_in_folder_when_a_path_is_relative_then_it_is_seen_from_the_project():
+    given = {"path": "a.log", "dead_letters": "/b.jsonl", "topics": "c"}
+    assert in_folder(Path("/project"), given) == {"path": "/project/a.log", "dead_letters": "/b.jsonl", "topics": "c"}
+
+
+def test_in_folder_when_it_is_standard_input_then_it_stays():
+    assert in_folder(Path("/project"), {"path": "-"}) == {"path": "-"}
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("sqlite:///vigie.db", "sqlite:////project/vigie.db"),
+        ("sqlite:////elsewhere/vigie.db", "sqlite:////elsewhere/vigie.db"),
+        ("postgresql+psycopg://a@b/c", "postgresql+psycopg://a@b/c"),
+        ("http://mlflow:5000", "http://mlflow:5000"),
+    ],
+)
+def test_database_url_when_it_is_a_relative_file_then_it_is_seen_from_the_project(url, expected):
+    assert database_url(url, Path("/project")) == expected

@@ -1,0 +1,122 @@
+import logging
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import vigie
+from vigie.app import Project, Watcher
+from vigie.errors import UnavailableError
+
+TEMPLATES = Path(vigie.__file__).parent / "templates"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    shutil.copytree(TEMPLATES / "logs", tmp_path / "project")
+    return tmp_path / "project"
+
+
+@pytest.fixture
+def project(folder: Path) -> Iterator[Project]:
+    opened = Project.open(folder)
+    assert opened.labeller.model is None  # made with the settings that hold before a test changes them
+    yield opened
+    opened.close()
+
+
+def edit(path: Path, old: str, new: str) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new, 1), encoding="utf-8")
+
+
+def test_look_when_the_threshold_changed_then_it_is_in_force(project: Project, folder: Path):
+    watcher = Watcher(project)
+    edit(folder / "vigie.toml", "confidence = 0.75", "confidence = 0.875")
+    watcher.look()
+    assert project.settings.routing.confidence == 0.875
+    assert project.labeller.policy.confidence == 0.875
+
+
+def test_look_when_a_label_was_added_then_it_can_be_given(project: Project, folder: Path):
+    watcher = Watcher(project)
+    edit(
+        folder / "vigie.toml",
+        '    { name = "critical",',
+        '    { name = "fatal", guideline = "Worse." },\n    { name = "critical",',
+    )
+    watcher.look()
+    assert "fatal" in project.dimensions[0].label_names
+    assert "fatal" in project.labeller.policy.dimensions[0].label_names
+
+
+def test_look_when_a_rule_was_added_then_it_speaks(project: Project, folder: Path):
+    watcher = Watcher(project)
+    with (folder / "rules.toml").open("a", encoding="utf-8") as file:
+        file.write(
+            '\n[[rules]]\nname = "new"\npattern = \'wombat\'\npriority = 99\nlabels = { severity = "critical" }\n'
+        )
+    watcher.look()
+    assert project.labeller.predict(["a wombat"])[0].labels["severity"] == "critical"
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new", "reason"),
+    [
+        ("vigie.toml", "confidence = 0.75", "confidence = 7.5", "routing.confidence is 7.5"),
+        ("vigie.toml", "[routing]", "[routing", "not valid TOML"),
+        ("rules.toml", "[[rules]]", "[[rules]]\npatern = 1", "rules.toml, line"),
+    ],
+)
+def test_look_when_a_file_broke_then_the_old_settings_stay_and_it_is_told_once(
+    project: Project, folder: Path, caplog: pytest.LogCaptureFixture, name: str, old: str, new: str, reason: str
+):
+    watcher = Watcher(project)
+    edit(folder / name, old, new)
+    with caplog.at_level(logging.WARNING):
+        watcher.look()
+        watcher.look()
+    assert reason in (watcher.settings_problem or "")
+    assert project.settings.routing.confidence == 0.75
+    assert len(caplog.records) == 1
+    edit(folder / name, new, old)
+    watcher.look()
+    assert watcher.settings_problem is None
+
+
+def test_look_when_a_section_changed_that_needs_a_new_start_then_it_is_asked_for(project: Project, folder: Path):
+    asked: list[bool] = []
+    watcher = Watcher(project, restart_for={"stream", "routing"}, on_restart=lambda: asked.append(True))
+    edit(folder / "vigie.toml", "confidence = 0.75", "confidence = 0.5")
+    watcher.look()
+    assert asked == []
+    edit(folder / "vigie.toml", "max_batch = 20000", "max_batch = 20001")
+    watcher.look()
+    assert asked == [True]
+
+
+def test_look_when_a_flag_overrides_the_file_then_it_stays(folder: Path):
+    project = Project.open(folder, flags={"web.port": 4711})
+    edit(folder / "vigie.toml", "confidence = 0.75", "confidence = 0.5")
+    watcher = Watcher(project)
+    edit(folder / "vigie.toml", "confidence = 0.5", "confidence = 0.25")
+    watcher.look()
+    assert project.settings.web.port == 4711
+    assert project.settings.routing.confidence == 0.25
+
+
+def test_look_when_the_registry_is_away_then_the_model_stays_and_it_is_told(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+):
+    def away() -> None:
+        raise UnavailableError("no registry")
+
+    watcher = Watcher(project)
+    monkeypatch.setattr(project, "use_champion", away)
+    watcher.look()
+    assert watcher.model_problem == "no registry"
+    monkeypatch.undo()
+    watcher.look()
+    assert watcher.model_problem is None
