@@ -10,7 +10,8 @@
     ├── MessageError (ValueError)           this message is bad, go on with the next          dead letter
     ├── UnavailableError (ConnectionError)  a server does not answer now, try again           wait
     ├── LabelError (ValueError)             an answer names no known dimension or label       refuse
-    ├── QuestionError (LookupError)         a question is gone: answered, expired or unknown  refuse
+    ├── QuestionError (LookupError)         a question is not (any more) theirs to answer     refuse
+    │   └── UnknownQuestionError            there is no such question                         refuse
     └── ModelError (RuntimeError)           a model version cannot be fitted, stored or read  keep the old one
 
 The class docstring is the default message. The last column says what a role does about it.
@@ -77,6 +78,10 @@ class LabelError(VigieError, ValueError):
 
 class QuestionError(VigieError, LookupError):
     """The question is not open any more."""
+
+
+class UnknownQuestionError(QuestionError):
+    """There is no such question."""
 
 
 class ModelError(VigieError, RuntimeError):

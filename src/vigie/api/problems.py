@@ -11,12 +11,13 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, Field
 from starlette.responses import JSONResponse
 
-from vigie.errors import LabelError, QuestionError, SettingsError, UnavailableError, VigieError
+from vigie.errors import LabelError, QuestionError, SettingsError, UnavailableError, UnknownQuestionError, VigieError
 
 logger = logging.getLogger(__name__)
 
 _STATUS: tuple[tuple[type[VigieError], int], ...] = (
     (LabelError, 422),
+    (UnknownQuestionError, 404),
     (QuestionError, 409),
     (SettingsError, 409),
     (UnavailableError, 503),

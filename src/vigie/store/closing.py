@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, delete, exists, func, insert, select, update
 
-from vigie.errors import QuestionError
+from vigie.errors import QuestionError, UnknownQuestionError
 from vigie.labels import Annotation, Purpose, Question, QuestionKind
 from vigie.store.annotations import append, update_states
 from vigie.store.leasing import LIVE, load
@@ -46,7 +46,7 @@ def held(connection: Connection, question_id: int, annotator: str) -> Row[Any]:
     """
     row = connection.execute(select(questions).where(questions.c.id == question_id)).one_or_none()
     if row is None:
-        raise QuestionError(f"question {question_id} does not exist (any more); ask for the next one")
+        raise UnknownQuestionError(f"question {question_id} does not exist (any more); ask for the next one")
     if row.state in CLOSED and row.annotator == annotator:
         raise QuestionError(f"question {question_id} was already {row.state}; undo that first to answer it again")
     if row.state not in LIVE or row.annotator != annotator:

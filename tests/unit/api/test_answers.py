@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 
 from api_fakes import LINE, FakeLabelling, FakeServices, a_client, a_question
-from vigie.errors import QuestionError
+from vigie.errors import QuestionError, UnknownQuestionError
 
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
@@ -168,3 +168,11 @@ def test_send_when_the_question_is_gone_then_409_with_the_reason() -> None:
     response = a_client(services).post("/send", json={"question_id": 12, "severity": "info"})
 
     assert (response.status_code, response.json()["detail"]) == (409, "question 12 was answered by marie")
+
+
+def test_send_when_there_is_no_such_question_then_404_with_the_reason() -> None:
+    services = FakeServices(labelling=FakeLabelling(failure=UnknownQuestionError("question 12 does not exist")))
+
+    response = a_client(services).post("/send", json={"question_id": 12, "severity": "info"})
+
+    assert (response.status_code, response.json()["detail"]) == (404, "question 12 does not exist")
