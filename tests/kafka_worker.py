@@ -1,6 +1,6 @@
 """A worker in a process of its own, for tests that stop, kill or freeze it.
 
-Its only argument is JSON: ``source`` (files where it has a path, else Kafka), ``sink`` and ``worker`` hold keyword
+Its only argument is JSON: ``source`` (files where it has a path, else Kafka), ``sink`` and ``pace`` hold keyword
 arguments, ``pause_seconds`` how long each batch takes. It writes a line for each batch committed, ends with SIGTERM, and with code 3 when it was fenced.
 """
 
@@ -17,7 +17,7 @@ from vigie.errors import FencedError
 from vigie.sinks.kafka import KafkaSink
 from vigie.sources.files import FilesSource
 from vigie.sources.kafka import KafkaSource
-from vigie.stream.worker import BatchReport, Worker
+from vigie.stream.worker import BatchReport, Pace, Worker
 
 
 def traced(batch: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -45,7 +45,7 @@ def main(arguments: dict[str, Any]) -> int:
     kind = FilesSource if "path" in arguments["source"] else KafkaSource
     source = kind("in", **arguments["source"])
     sink = KafkaSink("kafka", **arguments["sink"])
-    worker = Worker(source, sink, name="in", process=process, on_batch=report, **arguments.get("worker", {}))
+    worker = Worker(source, sink, name="in", process=process, on_batch=report, pace=Pace(**arguments["pace"]))
     try:
         worker.run(stop)
     except FencedError as problem:

@@ -23,7 +23,7 @@ from vigie.errors import FencedError, UnavailableError
 from vigie.messages import Position
 from vigie.sinks.kafka import KafkaSink
 from vigie.sources.kafka import KafkaSource
-from vigie.stream.worker import BatchReport, Worker
+from vigie.stream.worker import BatchReport, Pace, Worker
 
 pytestmark = [pytest.mark.kafka, pytest.mark.slow]
 
@@ -50,7 +50,7 @@ class Cluster:
         arguments: dict[str, Any] = {
             "source": {**source, **shared},
             "sink": {**sink, **shared},
-            "worker": {"max_batch": 50, "max_delay_seconds": 0.01},
+            "pace": {"max_batch": 50, "max_delay_seconds": 0.01},
             "pause_seconds": pause_seconds,
         }
         command = [sys.executable, kafka_worker.__file__, json.dumps(arguments)]
@@ -202,7 +202,7 @@ def a_running_worker(server: KafkaServer, topic: str, output: str) -> Iterator[t
         time.sleep(0.02)
         return kafka_worker.traced(batch)
 
-    worker = Worker(source, sink, name="in", process=process, max_batch=50, on_batch=reports.append)
+    worker = Worker(source, sink, name="in", process=process, pace=Pace(50), on_batch=reports.append)
     thread = threading.Thread(target=worker.run, args=[stop])
     thread.start()
     try:

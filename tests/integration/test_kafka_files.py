@@ -48,7 +48,7 @@ def test_worker_when_killed_while_it_reads_a_file_then_each_line_comes_out_once(
     arguments: dict[str, Any] = {
         "source": {"path": str(path)},
         "sink": {"topic": output, "bootstrap_servers": kafka_server.bootstrap_servers, "transactional_id": output},
-        "worker": {"max_batch": 50, "max_delay_seconds": 0.01},
+        "pace": {"max_batch": 50, "max_delay_seconds": 0.01},
         "pause_seconds": 0.02,
     }
     command = [sys.executable, kafka_worker.__file__, json.dumps(arguments)]

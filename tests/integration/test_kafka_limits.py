@@ -12,7 +12,7 @@ from kafka_worker import traced
 from vigie.errors import SettingsError
 from vigie.sinks.kafka import KafkaSink
 from vigie.sources.kafka import KafkaSource
-from vigie.stream.worker import Worker
+from vigie.stream.worker import Pace, Worker
 
 pytestmark = pytest.mark.kafka
 
@@ -26,7 +26,7 @@ def a_worker(server: KafkaServer, topic: str, output: str, max_batch: int = 100)
     group, brokers = a_name("group"), server.bootstrap_servers
     source = KafkaSource("in", topics=topic, bootstrap_servers=brokers, group=group, until_end=True)
     sink = KafkaSink("out", topic=output, bootstrap_servers=brokers, transactional_id=group)
-    return Worker(source, sink, name="in", process=unchanged, max_batch=max_batch)
+    return Worker(source, sink, name="in", process=unchanged, pace=Pace(max_batch))
 
 
 def test_worker_when_a_message_is_too_long_then_it_is_a_dead_letter_cut_to_fit(kafka_server: KafkaServer) -> None:
@@ -100,7 +100,7 @@ def test_worker_when_the_broker_finds_a_fault_itself_then_only_the_culprits_are_
     while worker.step() is None:
         pass
     kafka_server.change_topic(output, {"cleanup.policy": "compact"})
-    worker._max_batch = 100
+    worker._pace = Pace(100)
 
     worker.run(threading.Event())
 

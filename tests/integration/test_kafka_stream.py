@@ -11,7 +11,7 @@ from kafka_worker import traced
 from vigie.errors import SettingsError
 from vigie.sinks.kafka import KafkaSink
 from vigie.sources.kafka import KafkaSource
-from vigie.stream.worker import Worker
+from vigie.stream.worker import Pace, Worker
 
 pytestmark = pytest.mark.kafka
 
@@ -24,7 +24,7 @@ def move_all(server: KafkaServer, topic: str, output: str, *, process: Any = tra
     sink = KafkaSink(
         "out", topic=output, bootstrap_servers=server.bootstrap_servers, transactional_id=group, n_partitions=3
     )
-    Worker(source, sink, name="in", process=process, max_batch=300).run(threading.Event())
+    Worker(source, sink, name="in", process=process, pace=Pace(300)).run(threading.Event())
 
 
 def unchanged(batch: Any) -> Any:

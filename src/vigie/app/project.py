@@ -23,7 +23,7 @@ from vigie.stream.decode import decode
 from vigie.stream.enrich import enrich
 from vigie.stream.labeller import Labeller
 from vigie.stream.routing import Policy
-from vigie.stream.worker import BatchReport, Worker
+from vigie.stream.worker import BatchReport, Pace, Worker
 from vigie.text import Normaliser, normaliser
 
 
@@ -195,8 +195,7 @@ class Project:
             name=source,
             process=self._process(source),
             record=self._record(source),
-            max_batch=settings.stream.max_batch,
-            max_delay_seconds=settings.stream.max_delay_seconds,
+            pace=Pace(settings.stream.max_batch, settings.stream.max_delay_seconds),
             on_batch=on_batch,
         )
 

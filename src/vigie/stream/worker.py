@@ -40,6 +40,18 @@ class Record(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Pace:
+    """How batches are cut.
+
+    ``max_batch`` messages at most; each waits at most ``max_delay_seconds`` for company, and one that comes after a
+    pause as long goes at once.
+    """
+
+    max_batch: int = 20_000
+    max_delay_seconds: float = 0.2
+
+
+@dataclass(frozen=True, slots=True)
 class BatchReport:
     """What became of one batch, and how many seconds each step took (poll, process, write, record, commit)."""
 
@@ -85,17 +97,15 @@ class Worker:
         The source's name in the settings; the sink keeps positions under it.
     process, record
         Steps 2 and 4.
-    max_batch
-        Messages in a batch, at most.
-    max_delay_seconds
-        How long a message waits for company at most; one that comes after a pause as long goes at once.
+    pace
+        How batches are cut.
     clock
         Seconds from any start.
     on_batch
         Called after each commit.
     """
 
-    def __init__(  # noqa: PLR0913  the steps and limits of one loop
+    def __init__(
         self,
         source: Source,
         sink: Sink,
@@ -103,8 +113,7 @@ class Worker:
         name: str,
         process: Process,
         record: Record = lambda _messages, _dead_letters: None,
-        max_batch: int = 20_000,
-        max_delay_seconds: float = 0.2,
+        pace: Pace | None = None,
         clock: Callable[[], float] = time.monotonic,
         on_batch: Callable[[BatchReport], None] = lambda _: None,
     ) -> None:
@@ -113,8 +122,7 @@ class Worker:
         self._name = name
         self._process = process
         self._record = record
-        self._max_batch = max_batch
-        self._max_delay_seconds = max_delay_seconds
+        self._pace = pace or Pace()
         self._clock = clock
         self._on_batch = on_batch
         self._opened = False
@@ -153,7 +161,7 @@ class Worker:
         started, self._seconds = self._clock(), {}
         report = self._move(self._timed("poll", self._poll))
         self._consistent = True
-        self._next_poll = started + (self._max_delay_seconds if self._nearly_empty(report) else 0.0)
+        self._next_poll = started + (self._pace.max_delay_seconds if self._nearly_empty(report) else 0.0)
         return report
 
     def close(self) -> None:
@@ -192,13 +200,13 @@ class Worker:
             self._opened = True
 
     def _nearly_empty(self, report: BatchReport | None) -> bool:
-        limit = SMALL_SHARE * self._max_batch
+        limit = SMALL_SHARE * self._pace.max_batch
         return report is None or (
             report.n_messages + report.n_dead_letters < limit and sum(report.lag.values()) < limit
         )
 
     def _poll(self) -> _Polled:
-        batch = self._source.poll(self._max_batch, self._max_delay_seconds)
+        batch = self._source.poll(self._pace.max_batch, self._pace.max_delay_seconds)
         return _Polled(batch, self._source.positions(), self._source.membership())
 
     def _move(self, polled: _Polled) -> BatchReport | None:
