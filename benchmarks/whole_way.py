@@ -133,19 +133,21 @@ def wait_until_ready(client: httpx.Client, timeout_seconds: float = 120.0) -> No
     raise TimeoutError("vigie up did not become ready")
 
 
-def send(kafka: KafkaServer, topic: str, texts: list[str]) -> None:
-    """Put texts into a topic, with their row in the data."""
+def send(kafka: KafkaServer, topic: str, texts: list[str], *, start: int = 0) -> None:
+    """Put texts into a topic, each with its row in the data."""
     producer = Producer({"bootstrap.servers": kafka.bootstrap_servers})
-    for row, text in enumerate(texts):
+    for row, text in enumerate(texts, start):
         producer.produce(topic, json.dumps({"row": row, "host": "a", "message": text}), key=str(row))
         producer.poll(0)
     producer.flush()
 
 
-def receive(kafka: KafkaServer, name: str, n: int, timeout_seconds: float = 120.0) -> list[dict[str, object]]:
+def receive(
+    kafka: KafkaServer, name: str, n: int, *, reader: str = "reader", timeout_seconds: float = 120.0
+) -> list[dict[str, object]]:
     """Return all committed messages of the output topics, once `n` are there and no more come."""
-    settings = {"bootstrap.servers": kafka.bootstrap_servers, "group.id": "reader", "auto.offset.reset": "earliest"}
-    consumer = Consumer({**settings, "isolation.level": "read_committed"})
+    settings = {"bootstrap.servers": kafka.bootstrap_servers, "group.id": reader, "auto.offset.reset": "earliest"}
+    consumer = Consumer({**settings, "isolation.level": "read_committed", "enable.auto.commit": False})
     consumer.subscribe([f"{name}-labelled", f"{name}-labelled.dlq"])
     found: list[dict[str, object]] = []
     deadline = time.monotonic() + timeout_seconds
