@@ -20,7 +20,7 @@ from vigie.settings import Settings, models
 
 FOLDER = Path(__file__).parent
 NOTE = "<!-- written by `make docs`; change the docstrings in the code instead -->\n"
-OFFERED = {"name", "inbox", "checkpoints", "until_end", "max_message_bytes", "transactional_id", "self", "clock"}
+OFFERED = {"name", "inbox", "checkpoints", "until_end", "max_message_bytes", "transactional_id", "folder", "self", "clock"}
 
 
 def pages() -> dict[str, str]:

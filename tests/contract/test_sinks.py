@@ -12,6 +12,7 @@ import pytest
 from builders import a_batch
 from kafka_client import a_name, header, read_all
 from kafka_server import KafkaServer
+from loki_server import LokiServer
 from source_fakes import FileCheckpoints
 from vigie.messages import SCHEMA, Position
 from vigie.plugins import load, names
@@ -61,7 +62,22 @@ def kafka(request: pytest.FixtureRequest, _: Path) -> Kit:
     return Kit(new, outputs, errors)
 
 
-KITS = {"files": files, "kafka": kafka}
+def loki(request: pytest.FixtureRequest, folder: Path) -> Kit:
+    server: LokiServer = request.getfixturevalue("loki_server")
+    dead_letters = folder / "dead.jsonl"
+
+    def new() -> Sink:
+        checkpoints = FileCheckpoints(folder / "checkpoints.json")
+        settings = {"url": server.url, "line": "enriched", "dead_letters": str(dead_letters)}
+        return load("sinks", "loki")("out", checkpoints=checkpoints, **settings)
+
+    def errors() -> list[str]:
+        return [json.loads(line)["error"] for line in dead_letters.read_bytes().splitlines()]
+
+    return Kit(new, lambda: [line.encode() for line in server.lines()], errors)
+
+
+KITS = {"files": files, "kafka": kafka, "loki": loki}
 MARKS = {"kafka": pytest.mark.kafka}
 
 

@@ -1,14 +1,17 @@
 """What every source promises, run over all that are installed by their plug-in names."""
 
+import json
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
 
 from kafka_client import a_name, a_topic, fill
 from kafka_server import KafkaServer
+from loki_server import QUERY, SECOND, LokiServer
 from source_fakes import ListInbox
 from vigie.messages import SCHEMA, Position
 from vigie.plugins import load, names
@@ -49,7 +52,34 @@ def kafka(request: pytest.FixtureRequest, _: Path) -> Make:
     return make
 
 
-KITS = {"files": files, "http": http, "kafka": kafka}
+class Lines:
+    """A Loki source whose payloads are the lines alone; Loki holds texts, so each byte is written as one character."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._source, name)
+
+    def poll(self, max_messages: int, timeout_seconds: float) -> pl.DataFrame:
+        frame = self._source.poll(max_messages, timeout_seconds)
+        lines = [json.loads(payload)["message"].encode("latin-1") for payload in frame["payload"]]
+        return frame.with_columns(payload=pl.Series(lines, dtype=pl.Binary))
+
+
+def loki(request: pytest.FixtureRequest, folder: Path) -> Make:
+    server: LokiServer = request.getfixturevalue("loki_server")
+
+    def make(payloads: Sequence[bytes]) -> Callable[[], Source]:
+        second = time.time_ns() - 10 * SECOND
+        server.put(*[(second + n // 2, payload.decode("latin-1")) for n, payload in enumerate(payloads)])
+        settings = {"url": server.url, "query": QUERY, "page_entries": 2, "until_end": True, "folder": folder}
+        return lambda: Lines(load("sources", "loki")("in", **settings))
+
+    return make
+
+
+KITS = {"files": files, "http": http, "kafka": kafka, "loki": loki}
 MARKS = {"kafka": pytest.mark.kafka}
 
 

@@ -12,7 +12,7 @@ from pydantic import ConfigDict, PydanticSchemaGenerationError, TypeAdapter, Val
 from vigie import plugins
 from vigie.errors import SettingsError, UnknownPartError
 
-PATHS = ("path", "dead_letters")
+PATHS = ("path", "dead_letters", "ca_file")
 
 
 def build(family: str, kind: str, where: str, given: Mapping[str, Any], offered: Mapping[str, Any]) -> Any:

@@ -249,6 +249,7 @@ class Project:
             "inbox": self.store.inbox,
             "until_end": until_end,
             "max_message_bytes": self.settings.stream.max_message_bytes,
+            "folder": self.folder,
         }
         if table.type == "kafka":
             given.setdefault("group", self._group(name))
@@ -260,6 +261,7 @@ class Project:
             "name": name,
             "checkpoints": self.store.checkpoints,
             "transactional_id": f"vigie-{self._group(source)}-{source}-{instance}",
+            "folder": self.folder,
         }
         return build("sinks", table.type, f"sinks.{name}", in_folder(self.folder, table.parameters), offered)
 

@@ -1,0 +1,221 @@
+"""Enriched messages as lines in Grafana Loki, their labels in structured metadata."""
+
+import logging
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import httpx
+import polars as pl
+
+from vigie.errors import SettingsError
+from vigie.loki import LABELLED_BY, NANOSECONDS, PUSH_PATH, Access, shortened
+from vigie.messages import SCHEMA, Position
+from vigie.sinks import Checkpoints
+from vigie.sinks.appending import AppendedFile
+from vigie.sinks.dead_letters import dead_letter_lines
+from vigie.sinks.loki_entries import Entry, Line, body, entries, requests
+
+logger = logging.getLogger(__name__)
+
+STAGE = "write"
+WEEK_SECONDS = 7 * 24 * 3600.0
+
+
+class LokiSink:
+    """Pushes lines to Loki, labels in structured metadata; what Loki does not take becomes a dead letter.
+
+    What was written is kept in memory until `commit`, which
+
+    1. pushes it, in requests of at most `max_request_bytes`;
+    2. appends dead letters to their file and flushes it to the disk: those of the stream, and lines that are too long, too
+       old, or that Loki refuses one by one (400), with its reason;
+    3. saves the positions together with the length of that file, in one step.
+
+    Loki has no transactions: a worker that stops between 1 and 3 pushes again what it pushed already. Loki drops an entry
+    that it holds with the same stream labels, nanosecond and line, so readers see it once. That holds for lines of the
+    Loki source, and for any source whose messages carry the same timestamp each time.
+
+    Lines that come from Loki keep their stream labels and nanosecond. They need a label more, else Loki would take them
+    for what it holds already: `labels`, by default ``labelled_by="vigie"``, which the Loki source leaves out.
+
+    Parameters
+    ----------
+    name
+        Its name in the settings.
+    url
+        The server, without the path of its API.
+    checkpoints
+        Where positions are saved; the store offers it.
+    tenant
+        Sent as ``X-Scope-OrgID``.
+    user, password
+        Basic authentication; at Grafana Cloud the number of the instance and a token.
+    token
+        Bearer authentication.
+    ca_file
+        Certificates (PEM) to trust instead of the system's.
+    labels
+        Stream labels of every line; few values, please: each combination is a stream.
+    keep_labels
+        Whether a line that came from Loki keeps its stream labels beside `labels`.
+    line
+        ``original``: the line as it came; ``enriched``: the JSON object with the labels in it.
+    dead_letters
+        The file for dead letters; `dead_letters.jsonl` in the project directory when left out.
+    max_request_bytes
+        Lines and metadata in one request, before compression.
+    max_line_bytes
+        Longer lines are dead letters (Loki's ``max_line_size``).
+    max_age_seconds
+        Older lines are dead letters (Loki's ``reject_old_samples_max_age``); 0: let Loki say.
+    folder
+        The project directory.
+    clock
+        Nanoseconds since 1970.
+    """
+
+    def __init__(  # noqa: PLR0913  the settings of one table
+        self,
+        name: str,
+        *,
+        url: str,
+        checkpoints: Checkpoints,
+        tenant: str | None = None,
+        user: str | None = None,
+        password: str | None = None,
+        token: str | None = None,
+        ca_file: str | None = None,
+        labels: Mapping[str, str] = LABELLED_BY,
+        keep_labels: bool = True,
+        line: Line = "original",
+        dead_letters: str | None = None,
+        max_request_bytes: int = 1_000_000,
+        max_line_bytes: int = 256 * 1024,
+        max_age_seconds: float = WEEK_SECONDS,
+        folder: Path | None = None,
+        clock: Callable[[], int] = time.time_ns,
+    ) -> None:
+        self._access = Access(
+            owner=f"sinks.{name}", url=url, tenant=tenant, user=user, password=password, token=token, ca_file=ca_file
+        )
+        if not labels:
+            raise SettingsError(f"sinks.{name}.labels is empty; Loki needs at least one label for each stream")
+        self._labels = dict(labels)
+        self._keep_labels = keep_labels
+        self._line: Line = line
+        self._max_request_bytes = max_request_bytes
+        self._max_line_bytes = max_line_bytes
+        self._max_age_seconds = max_age_seconds
+        self._clock = clock
+        self._dead_letters = AppendedFile(dead_letters or (folder or Path()) / "dead_letters.jsonl")
+        self._checkpoints = checkpoints
+        self._client: httpx.Client | None = None
+        self._source = ""
+        self._pending: list[tuple[pl.DataFrame, pl.DataFrame]] = []
+
+    def open(self, source: str) -> list[Position]:
+        """Lock the file for dead letters, undo what was not committed in it, and return where the source resumes.
+
+        Raises
+        ------
+        SettingsError
+            The file cannot be written, or another worker writes to it.
+        """
+        self.close()
+        self._source = source
+        self._client = self._access.client()
+        positions, lengths = self._checkpoints.load(source)
+        path = self._dead_letters.path
+        self._checkpoints.save(source, positions, {path: self._dead_letters.open(lengths.get(path))})
+        return list(positions)
+
+    def write(self, messages: pl.DataFrame, dead_letters: pl.DataFrame) -> None:
+        """Keep a batch in memory until `commit`."""
+        self._pending.append((messages, dead_letters))
+
+    def commit(self, positions: Sequence[Position], membership: object | None) -> None:  # noqa: ARG002 - Kafka's
+        """Push what was written, append the dead letters, then save the positions.
+
+        Raises
+        ------
+        UnavailableError
+            Loki does not answer now, or asks to be left alone for a while (429); no position was saved, and what was
+            pushed is pushed again, which Loki drops.
+        SettingsError
+            Loki refuses who writes, or knows no such address.
+        """
+        lines = b""
+        for messages, dead_letters in self._pending:
+            refused = self._push_all(messages)
+            lines += dead_letter_lines(dead_letters, self._source) + dead_letter_lines(refused, self._source)
+        length = self._dead_letters.append(lines)
+        self._checkpoints.save(self._source, positions, {self._dead_letters.path: length})
+        self._dead_letters.settle()
+        self._pending.clear()
+
+    def abort(self) -> None:
+        """Forget what was written, and undo dead letters of a commit that failed half-way."""
+        self._dead_letters.undo()
+        self._pending.clear()
+
+    def close(self) -> None:
+        """Let go of connection and file; what was not committed is undone."""
+        self._dead_letters.close()
+        self._pending.clear()
+        if self._client is not None:
+            self._client.close()
+            self._client = None
+
+    def _push_all(self, messages: pl.DataFrame) -> pl.DataFrame:
+        """Push messages, and return those that are dead letters."""
+        reasons: dict[int, str] = {}
+        found = entries(messages, labels=self._labels, keep_labels=self._keep_labels, line=self._line)
+        for entry in found:
+            if reason := self._reason(entry):
+                reasons[entry.row] = reason
+        good = (entry for entry in found if entry.row not in reasons)
+        for part in requests(good, max_bytes=self._max_request_bytes):
+            self._push(part, reasons)
+        return _letters(messages, reasons)
+
+    def _reason(self, entry: Entry) -> str | None:
+        """Return why Loki would not take an entry."""
+        size = len(entry.line.encode())
+        if size > self._max_line_bytes:
+            return f"the line has {size} bytes; Loki takes at most {self._max_line_bytes} (max_line_bytes)"
+        age = (self._clock() - entry.nanosecond) / NANOSECONDS
+        if 0 < self._max_age_seconds < age:
+            return f"the line is {age:.0f} s old; Loki takes it up to {self._max_age_seconds:.0f} s (max_age_seconds)"
+        return None
+
+    def _push(self, part: Sequence[Entry], reasons: dict[int, str]) -> None:
+        """Push entries; a request that Loki refuses is halved until the entries at fault are alone."""
+        if self._client is None:
+            raise ValueError(f"{self._access.owner} is not open")
+        headers = {"Content-Type": "application/json", "Content-Encoding": "gzip"}
+        response = self._access.send(self._client, "POST", PUSH_PATH, content=body(part), headers=headers)
+        if response.is_success:
+            return
+        if "structured metadata" in response.text:
+            raise SettingsError(
+                f"{self._access.owner}: Loki does not take structured metadata: {shortened(response.text)}; "
+                "set allow_structured_metadata: true there, with schema v13"
+            )
+        if len(part) == 1:
+            reasons[part[0].row] = f"Loki answers {response.status_code}: {_without(part[0].line, response.text)}"
+            return
+        middle = len(part) // 2
+        self._push(part[:middle], reasons)
+        self._push(part[middle:], reasons)
+
+
+def _without(line: str, text: str) -> str:
+    """Return what a server says, without the line it is about."""
+    return shortened(text.replace(line, "…") if line else text)
+
+
+def _letters(messages: pl.DataFrame, reasons: Mapping[int, str]) -> pl.DataFrame:
+    rows = messages.select(list(SCHEMA))[sorted(reasons)]
+    errors = pl.Series([reasons[row] for row in sorted(reasons)], dtype=pl.String)
+    return rows.with_columns(stage=pl.lit(STAGE), error=errors)
