@@ -4,7 +4,8 @@ In one run, on log lines whose templates repeat and on tweets of which every tex
 
 a. the bare loop: consume, produce the same bytes, commit output and offsets in transactions;
 b. Vigie: the same with labels in every message;
-c. one message at a time: a scikit-learn pipeline with the same features, one call per message, one transaction per second.
+c. one message at a time, as a service around scikit-learn does it: TF-IDF of words and characters, one model per dimension
+   (a random forest, and for comparison a logistic regression), one call per message.
 
 Rates are messages per second of one worker, from its first batch to its last commit; latency is from produce to a reader
 that asks for `read_committed`, at a fifth of (b)'s rate.
@@ -102,7 +103,10 @@ def measure(folder: Path, kafka: KafkaServer, name: str, case: Case, n_single: i
     point(project, kafka, name, f"{name}-vigie")
     bare = [in_process(run_bare, kafka.bootstrap_servers, name, f"{name}-bare", i) for i in range(2)]
     ours = in_process(run_vigie, project, name)
-    single = in_process(run_single, kafka.bootstrap_servers, name, f"{name}-single", (case, n_single))
+    single, linear = (
+        in_process(run_single, kafka.bootstrap_servers, name, f"{name}-single", (case, n_single, model))
+        for model in ("forest", "linear")
+    )
     point(project, kafka, f"{name}-live", f"{name}-live-out")
     rate = ours["per_second"] / 5
     latency = latencies(kafka, project, name, case.texts, rate)
@@ -114,6 +118,8 @@ def measure(folder: Path, kafka: KafkaServer, name: str, case: Case, n_single: i
         "ratio": round(ours["per_second"] / best, 3),
         "one_at_a_time_per_second": round(single["per_second"], 1),
         "times_one_at_a_time": round(ours["per_second"] / single["per_second"]),
+        "one_at_a_time_linear_per_second": round(linear["per_second"], 1),
+        "times_one_at_a_time_linear": round(ours["per_second"] / linear["per_second"]),
         "peak_memory_bytes": int(ours["peak_memory_bytes"]),
         "load_per_second": round(rate),
         "p50_seconds": round(float(np.percentile(latency, 50)), 3),
@@ -234,21 +240,24 @@ def run_vigie(project: Path, source: str) -> float:
     return sum(n for _, n, _ in reports) / (last - first + took)
 
 
-def run_single(servers: str, topic: str, output: str, work: tuple[Case, int]) -> float:
+def run_single(servers: str, topic: str, output: str, work: tuple[Case, int, str]) -> float:
     """Label messages one by one, as a service around scikit-learn does; return messages per second."""
-    from sklearn.feature_extraction.text import TfidfVectorizer  # noqa: PLC0415 — in the child process only
+    from sklearn.base import clone  # noqa: PLC0415
+    from sklearn.ensemble import RandomForestClassifier  # noqa: PLC0415 — in the child process only
+    from sklearn.feature_extraction.text import TfidfVectorizer  # noqa: PLC0415
     from sklearn.linear_model import LogisticRegression  # noqa: PLC0415
     from sklearn.pipeline import make_pipeline, make_union  # noqa: PLC0415
 
-    case, n = work
+    case, n, model = work
     text, *dimensions = case.answers.columns
     features = make_union(TfidfVectorizer(ngram_range=(1, 2)), TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 5)))
+    classifier = RandomForestClassifier() if model == "forest" else LogisticRegression(max_iter=300)
     models = {
-        name: make_pipeline(features, LogisticRegression(max_iter=300)).fit(case.answers[text], case.answers[name])
+        name: make_pipeline(clone(features), clone(classifier)).fit(case.answers[text], case.answers[name])
         for name in dimensions
     }
-    consumer = a_consumer(servers, "single")
-    producer = Producer({"bootstrap.servers": servers, "transactional.id": "single"})
+    consumer = a_consumer(servers, f"single-{model}")
+    producer = Producer({"bootstrap.servers": servers, "transactional.id": f"single-{model}"})
     producer.init_transactions()
     consumer.subscribe([topic])
     first = consumer.poll(30)
@@ -256,7 +265,7 @@ def run_single(servers: str, topic: str, output: str, work: tuple[Case, int]) ->
     producer.begin_transaction()
     while first is not None and done < n:
         body = json.loads(first.value())
-        body |= {name: model.predict([body["message"]])[0] for name, model in models.items()}
+        body |= {name: fitted.predict([body["message"]])[0] for name, fitted in models.items()}
         producer.produce(output, json.dumps(body).encode(), first.key())
         done += 1
         first = consumer.poll(5)
