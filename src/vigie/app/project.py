@@ -263,7 +263,10 @@ class Project:
             "transactional_id": f"vigie-{self._group(source)}-{source}-{instance}",
             "folder": self.folder,
         }
-        return build("sinks", table.type, f"sinks.{name}", in_folder(self.folder, table.parameters), offered)
+        given = in_folder(self.folder, table.parameters)
+        if table.type == "kafka":
+            given.setdefault("keep_partitions", self.settings.sources[source].type == "kafka")
+        return build("sinks", table.type, f"sinks.{name}", given, offered)
 
     def _group(self, source: str) -> str:
         return str(self.settings.sources[source].parameters.get("group", f"vigie-{self.settings.project.name}"))
