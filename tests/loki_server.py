@@ -3,6 +3,7 @@
 import asyncio
 import bisect
 import gzip
+import itertools
 import re
 import threading
 import time
@@ -129,17 +130,19 @@ class LokiServer:
             return PlainTextResponse(text, 400)
         if not given["query"].endswith("}"):
             return PlainTextResponse("parse error at line 1, col 5: syntax error", 400)
-        found = self._between(given["query"], int(given["start"]), int(given["end"]))
-        chosen = found[:limit] if given.get("direction") == "forward" else found[::-1][:limit]
+        chosen = self._chosen(given, limit)
         flagged = "categorize-labels" in request.headers.get("X-Loki-Response-Encoding-Flags", "")
         data = {"resultType": "streams", "result": _streams(chosen, flagged=flagged)}
         return Response(orjson.dumps({"status": "success", "data": data}), media_type="application/json")
 
-    def _between(self, query: str, start: int, end: int) -> list[Stored]:
+    def _chosen(self, given: Mapping[str, str], limit: int) -> list[Stored]:
         with self._lock:
-            low = bisect.bisect_left(self._entries, (start,), key=lambda entry: entry[:1])
-            high = bisect.bisect_left(self._entries, (end,), key=lambda entry: entry[:1])
-            return [entry for entry in self._entries[low:high] if _selected(query, entry[2])]
+            low = bisect.bisect_left(self._entries, (int(given["start"]),), key=lambda entry: entry[:1])
+            high = bisect.bisect_left(self._entries, (int(given["end"]),), key=lambda entry: entry[:1])
+            order = range(low, high) if given.get("direction") == "forward" else range(high - 1, low - 1, -1)
+            wanted = _matchers(given["query"])
+            found = (self._entries[n] for n in order if _agrees(wanted, self._entries[n][2]))
+            return list(itertools.islice(found, limit))
 
     async def _push(self, request: Request) -> Response:
         if refusal := self._refusal(request):
@@ -199,8 +202,16 @@ class LokiServer:
                 continue
 
 
+def _matchers(query: str) -> list[tuple[str, str]]:
+    return _MATCHER.findall(query)
+
+
+def _agrees(matchers: Sequence[tuple[str, str]], labels: Mapping[str, str]) -> bool:
+    return all(labels.get(name, "") == value for name, value in matchers)
+
+
 def _selected(query: str, labels: Mapping[str, str]) -> bool:
-    return all(labels.get(name, "") == value for name, value in _MATCHER.findall(query))
+    return _agrees(_matchers(query), labels)
 
 
 def _streams(entries: Sequence[Stored], *, flagged: bool) -> list[dict[str, Any]]:

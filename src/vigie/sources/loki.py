@@ -119,6 +119,7 @@ class LokiSource:
         self._wants_tail = tail and not until_end
         self._tail: Tail | None = None
         self._wake = threading.Event()
+        self._lock = threading.Lock()
         self._seen = Seen()
         self._reader: Reader | None = None
         self._reading: _Reading | None = None
@@ -185,11 +186,12 @@ class LokiSource:
     def committed(self, positions: Sequence[Position]) -> None:
         """Let go of what is before `positions`."""
         resume = _resumed(positions)
-        last = None
-        while resume is not None and self._kept and self._kept[0].offset < resume:
-            last = self._kept.popleft()
-        if resume is not None and last is not None:
-            self._journal.trim(len(self._seen) + len(self._kept), last.fresh.low, resume)
+        with self._lock:  # a worker may commit one batch while it polls the next
+            last = None
+            while resume is not None and self._kept and self._kept[0].offset < resume:
+                last = self._kept.popleft()
+            if resume is not None and last is not None:
+                self._journal.trim(len(self._seen) + len(self._kept), last.fresh.low, resume)
 
     def lag(self) -> dict[tuple[str, int], int]:
         """Return how many messages were read and not polled; nothing in a backlog, whose length Loki does not tell."""
@@ -279,8 +281,10 @@ class LokiSource:
         """Write down what leaves, and return it as a batch."""
         if not rows:
             return empty_batch()
-        self._journal.append([Record(offset, entry.nanosecond, low, entry.digest) for offset, (entry, low) in rows])
-        self._kept.extend(rows)
+        records = [Record(offset, entry.nanosecond, low, entry.digest) for offset, (entry, low) in rows]
+        with self._lock:
+            self._journal.append(records)
+            self._kept.extend(rows)
         self._next = rows[-1].offset + 1
         columns: dict[str, Sequence[Any] | pl.Series] = {
             "payload": [row.fresh.entry.payload for row in rows],
