@@ -10,6 +10,7 @@ from vigie.api.bodies import JSON
 from vigie.api.guard import LOOPBACK, MAX_BODY_BYTES, Guard
 from vigie.api.health import health
 from vigie.api.inbox import inbox
+from vigie.api.loki import loki
 from vigie.api.predictions import FEEDBACK_LABELS, predictions
 from vigie.api.problems import install_problems
 from vigie.api.reference import reference
@@ -44,7 +45,7 @@ def install(app: FastAPI, services: "Services") -> None:
     services
         What the interface offers.
     """
-    for routes in (predictions, inbox, answers, health):
+    for routes in (predictions, inbox, loki, answers, health):
         app.include_router(routes(services))
     app.include_router(reference(app))
     install_problems(app)
