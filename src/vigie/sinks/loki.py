@@ -1,6 +1,5 @@
 """Enriched messages as lines in Grafana Loki, their labels in structured metadata."""
 
-import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -15,8 +14,6 @@ from vigie.sinks import Checkpoints
 from vigie.sinks.appending import AppendedFile
 from vigie.sinks.dead_letters import dead_letter_lines
 from vigie.sinks.loki_entries import Entry, Line, body, entries, requests
-
-logger = logging.getLogger(__name__)
 
 STAGE = "write"
 WEEK_SECONDS = 7 * 24 * 3600.0
@@ -203,16 +200,11 @@ class LokiSink:
                 "set allow_structured_metadata: true there, with schema v13"
             )
         if len(part) == 1:
-            reasons[part[0].row] = f"Loki answers {response.status_code}: {_without(part[0].line, response.text)}"
+            reasons[part[0].row] = f"Loki answers {response.status_code}: {shortened(response.text)}"
             return
         middle = len(part) // 2
         self._push(part[:middle], reasons)
         self._push(part[middle:], reasons)
-
-
-def _without(line: str, text: str) -> str:
-    """Return what a server says, without the line it is about."""
-    return shortened(text.replace(line, "…") if line else text)
 
 
 def _letters(messages: pl.DataFrame, reasons: Mapping[int, str]) -> pl.DataFrame:

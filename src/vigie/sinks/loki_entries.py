@@ -108,6 +108,8 @@ def _original(payload: bytes | None) -> tuple[str, dict[str, Any]]:
 
 
 def _is_place(details: Any) -> bool:
+    if not isinstance(details, dict):
+        return False
     maps = [details.get(name, {}) for name in ("labels", "metadata")]
     texts = all(isinstance(found, dict) and all(isinstance(value, str) for value in found.values()) for found in maps)
     return texts and str(details.get("timestamp", "")).isdecimal()
