@@ -14,6 +14,7 @@ that asks for `read_committed`, at a fifth of (b)'s rate.
 import argparse
 import json
 import multiprocessing
+import random
 import resource
 import sys
 import tempfile
@@ -55,6 +56,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--messages", type=int, default=500_000, help="log lines")
     parser.add_argument("--one-at-a-time", type=int, default=2_000, help="messages for (c)")
+    parser.add_argument("--templates", type=int, default=1_000_000, help="distinct templates for the memory figure")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     chosen = parser.parse_args(arguments)
     if not DATA.exists():
@@ -64,6 +66,7 @@ def main(arguments: list[str] | None = None) -> int:
     with tempfile.TemporaryDirectory() as folder, KafkaServer(Path(folder) / "kafka") as kafka:
         for name, case in (("logs", log_lines(chosen.messages)), ("tweets", tweets())):
             found[name] = measure(Path(folder), kafka, name, case, chosen.one_at_a_time)
+        found["distinct"] = memory(Path(folder), kafka, chosen.templates)
     print(json.dumps(found, indent=None if chosen.json else 2))
     return 0
 
@@ -125,6 +128,20 @@ def measure(folder: Path, kafka: KafkaServer, name: str, case: Case, n_single: i
         "p50_seconds": round(float(np.percentile(latency, 50)), 3),
         "p99_seconds": round(float(np.percentile(latency, 99)), 3),
     }
+
+
+def memory(folder: Path, kafka: KafkaServer, n: int) -> dict[str, float]:
+    """Return a worker's peak memory after `n` messages with as many templates."""
+    project, name = folder / "distinct", "distinct"
+    prepare(project, log_lines(1))
+    for topic in (name, f"{name}-out", f"{name}-out.dlq"):
+        kafka.create_topic(topic, PARTITIONS)
+    draw = random.Random(0)
+    letters = "abcdefghijklmnopqrstuvwxyz"
+    words = ("".join(draw.choices(letters, k=8)) for _ in range(n))
+    fill(kafka, name, [f"service {word} did not answer in time, trying another" for word in words])
+    point(project, kafka, name, f"{name}-out")
+    return {"templates": n, **in_process(run_vigie, project, name)}
 
 
 def prepare(project: Path, case: Case) -> None:

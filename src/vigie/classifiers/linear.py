@@ -22,7 +22,7 @@ from vigie.features.tfidf import HashedTfidf
 from vigie.labels import Dimension, Label, WordWeight
 
 _FORMAT = 1
-_CHUNK = 20_000  # texts whose features are in memory at one time
+_CHUNK = 2_000  # texts whose features are in memory at one time
 _STEPS, _FEW_STEPS, _MANY = (
     60,
     30,

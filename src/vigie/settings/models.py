@@ -100,7 +100,7 @@ class StreamSettings(Section):
     max_batch: int = Field(default=20_000, ge=1, le=1_000_000)
     max_delay_seconds: float = Field(default=0.2, gt=0, le=60)
     max_message_bytes: int = Field(default=1_048_576, ge=1, le=1 << 30)
-    cache_templates: int = Field(default=200_000, ge=1)
+    cache_templates: int = Field(default=100_000, ge=1)
 
 
 class PoolSettings(Section):

@@ -29,7 +29,8 @@ DEFAULTS: Mapping[str, Any] = {
     "auto.offset.reset": "earliest",
     # librdkafka pauses a second when its queue is full, which is longer than the queue lasts at full speed.
     "fetch.queue.backoff.ms": 20,
-    "queued.max.messages.kbytes": 65_536,
+    "queued.max.messages.kbytes": 16_384,
+    "queued.min.messages": 20_000,
 }
 
 

@@ -65,7 +65,7 @@ class Labeller:
     """
 
     def __init__(
-        self, policy: Policy, *, normalise: Callable[[pl.Series], pl.Series], cache_templates: int = 200_000
+        self, policy: Policy, *, normalise: Callable[[pl.Series], pl.Series], cache_templates: int = 100_000
     ) -> None:
         self._normalise = normalise
         self._cache_templates = cache_templates
