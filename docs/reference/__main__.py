@@ -20,7 +20,17 @@ from vigie.settings import Settings, models
 
 FOLDER = Path(__file__).parent
 NOTE = "<!-- written by `make docs`; change the docstrings in the code instead -->\n"
-OFFERED = {"name", "inbox", "checkpoints", "until_end", "max_message_bytes", "transactional_id", "folder", "self", "clock"}
+OFFERED = {
+    "name",
+    "inbox",
+    "checkpoints",
+    "until_end",
+    "max_message_bytes",
+    "transactional_id",
+    "folder",
+    "self",
+    "clock",
+}
 
 
 def pages() -> dict[str, str]:
@@ -105,14 +115,22 @@ def _commands() -> Iterator[str]:
     yield f"{NOTE}# Commands\n"
     group: Any = typer.main.get_command(app)
     context = typer.Context(group, info_name="vigie")
-    for name in group.list_commands(context):
-        command = group.get_command(context, name)
+    for name, command in _named(group, context):
         text = inspect.cleandoc(command.help or "").replace("``", "`")
         yield f"## vigie {name}\n\n{text}\n\n| option | what it does |\n|---|---|"
         for parameter in command.params:
             label = ", ".join(f"`{option}`" for option in parameter.opts) or f"`{parameter.name}`"
             yield f"| {label} | {_one_line(getattr(parameter, 'help', None))} |"
         yield ""
+
+
+def _named(group: Any, context: typer.Context, before: str = "") -> Iterator[tuple[str, Any]]:
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        if hasattr(command, "list_commands"):
+            yield from _named(command, context, f"{before}{name} ")
+        else:
+            yield f"{before}{name}", command
 
 
 def _one_line(text: str | None) -> str:

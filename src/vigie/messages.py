@@ -34,6 +34,12 @@ import polars as pl
 
 HEADERS = pl.List(pl.Struct({"name": pl.String, "value": pl.Binary}))
 
+ERRORS = "__connect.errors."
+"""What the headers of a dead letter begin with, as Kafka Connect has them (KIP-298)."""
+
+ATTEMPT = "vigie.attempt"
+"""The header of a dead letter that counts how often the message was tried; without it: once."""
+
 SCHEMA: Mapping[str, pl.DataType] = {
     "payload": pl.Binary(),
     "key": pl.Binary(),

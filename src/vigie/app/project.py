@@ -182,6 +182,35 @@ class Project:
             There is no such source, it has no sink, or one of them cannot be built as written.
         """
         settings = self.settings
+        sink = self.sink(source, instance=instance)
+        return Worker(
+            self._source(source, until_end=until_end),
+            sink,
+            name=source,
+            process=self.process(source),
+            record=self._record(source),
+            pace=Pace(settings.stream.max_batch, settings.stream.max_delay_seconds),
+            on_batch=on_batch,
+        )
+
+    def sink(self, source: str, *, way: str = "", instance: int = 0) -> Any:
+        """Build the sink of a source.
+
+        Parameters
+        ----------
+        source
+            Its name in the settings.
+        way
+            How its messages come, when not from the source itself (``replay``): such a worker has its own identity.
+        instance
+            Tells workers of one source apart.
+
+        Raises
+        ------
+        SettingsError
+            There is no such source, it has no sink, or that cannot be built as written.
+        """
+        settings = self.settings
         if source not in settings.sources:
             raise SettingsError(
                 f"there is no source {source!r} in vigie.toml; it has: {', '.join(settings.sources) or 'none'}"
@@ -189,15 +218,8 @@ class Project:
         sink = settings.sink_of(source)
         if sink is None:
             raise SettingsError(f"source {source!r} has no sink; add a table such as [sinks.files] to vigie.toml")
-        return Worker(
-            self._source(source, until_end=until_end),
-            self._sink(sink, source, instance),
-            name=source,
-            process=self._process(source),
-            record=self._record(source),
-            pace=Pace(settings.stream.max_batch, settings.stream.max_delay_seconds),
-            on_batch=on_batch,
-        )
+        worker = f"{source}.{way}" if way else source
+        return self._sink(sink, source, f"vigie-{self._group(source)}-{worker}-{instance}")
 
     def learner(self) -> Learner:
         """Build the learner.
@@ -255,12 +277,12 @@ class Project:
             given.setdefault("group", self._group(name))
         return build("sources", table.type, f"sources.{name}", given, offered)
 
-    def _sink(self, name: str, source: str, instance: int) -> Any:
+    def _sink(self, name: str, source: str, identity: str) -> Any:
         table = self.settings.sinks[name]
         offered = {
             "name": name,
             "checkpoints": self.store.checkpoints,
-            "transactional_id": f"vigie-{self._group(source)}-{source}-{instance}",
+            "transactional_id": identity,
             "folder": self.folder,
         }
         given = in_folder(self.folder, table.parameters)
@@ -271,7 +293,7 @@ class Project:
     def _group(self, source: str) -> str:
         return str(self.settings.sources[source].parameters.get("group", f"vigie-{self.settings.project.name}"))
 
-    def _process(self, source: str) -> Callable[[pl.DataFrame], tuple[pl.DataFrame, pl.DataFrame]]:
+    def process(self, source: str) -> Callable[[pl.DataFrame], tuple[pl.DataFrame, pl.DataFrame]]:
         """Return what turns a polled batch into enriched messages and dead letters."""
         table = self.settings.sources[source]
         limit = self.settings.stream.max_message_bytes

@@ -7,11 +7,18 @@ from typing import Any
 import orjson
 import polars as pl
 
-PREFIX = "__connect.errors."
+from vigie.messages import ATTEMPT, ERRORS
+
+PREFIX = ERRORS
 EXCEPTION = "vigie.errors.MessageError"
 
 
-def dead_letter_headers(row: Mapping[str, Any]) -> list[tuple[str, bytes | None]]:
+def source_name(worker: str) -> str:
+    """Return the source's name in the settings of what a worker calls itself: of ``logs.replay`` it is ``logs``."""
+    return worker.partition(".")[0]
+
+
+def dead_letter_headers(row: Mapping[str, Any], source: str | None = None) -> list[tuple[str, bytes | None]]:
     """Return the Kafka headers of a dead letter: the message's own, in order, then why and where it failed.
 
     Headers of an earlier failure (a dead letter that was replayed and failed again) are replaced, so that each name
@@ -22,6 +29,8 @@ def dead_letter_headers(row: Mapping[str, Any]) -> list[tuple[str, bytes | None]
     row
         One row of the dead letters a sink is given, as of ``DataFrame.iter_rows(named=True)``: ``stream``,
         ``partition``, ``offset``, ``headers`` (may be null), ``stage`` and ``error``.
+    source
+        The name of the worker that read it; its source's goes under ``connector.name``, for those who replay.
 
     Examples
     --------
@@ -33,6 +42,7 @@ def dead_letter_headers(row: Mapping[str, Any]) -> list[tuple[str, bytes | None]
         "topic": row["stream"],
         "partition": row["partition"],
         "offset": row["offset"],
+        **({} if source is None else {"connector.name": source_name(source)}),
         "stage": row["stage"],
         "exception.class.name": EXCEPTION,
         "exception.message": row["error"],
@@ -56,19 +66,24 @@ def dead_letter_lines(dead_letters: pl.DataFrame, source: str) -> bytes:
     dead_letters
         As a sink is given them.
     source
-        The name of the source in the settings.
+        The name of the source in the settings, perhaps with a dot and the way its messages came (``logs.replay``).
     """
     if dead_letters.is_empty():
         return b""
     when = pl.col("timestamp").dt.strftime("%Y-%m-%dT%H:%M:%S%.fZ")
-    rows = dead_letters.select("stream", "partition", "offset", when, "stage", "error", "payload").iter_rows(named=True)
-    return b"".join(orjson.dumps(_line(row, source), option=orjson.OPT_APPEND_NEWLINE) for row in rows)
+    rows = dead_letters.select("stream", "partition", "offset", when, "stage", "error", "payload", "headers")
+    return b"".join(
+        orjson.dumps(_line(row, source_name(source)), option=orjson.OPT_APPEND_NEWLINE)
+        for row in rows.iter_rows(named=True)
+    )
 
 
 def _line(row: dict[str, Any], source: str) -> dict[str, Any]:
-    payload = row.pop("payload")
+    payload, headers = row.pop("payload"), row.pop("headers") or ()
+    said = [header["value"] or b"" for header in headers if header["name"] == ATTEMPT]
+    attempts = {"attempt": int(said[-1])} if said and said[-1].isdigit() else {}
     try:
         content = {"payload": None if payload is None else payload.decode()}
     except UnicodeDecodeError:
         content = {"payload_base64": base64.b64encode(payload).decode()}
-    return {"source": source, **row, **content}
+    return {"source": source, **row, **attempts, **content}

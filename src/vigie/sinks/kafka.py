@@ -89,6 +89,7 @@ class KafkaSink:
         self._keep_partitions = keep_partitions
         self._topics: tuple[Topic, Topic] | None = None
         self._transactions: Transactions | None = None
+        self._source = ""
         self._key = b""
         self._positions_in_group = False
         self._positions_topic_known = False
@@ -96,8 +97,14 @@ class KafkaSink:
         self._limits_doubtful = False
         self._one_by_one = False
 
+    @property
+    def dead_letter_topic(self) -> str:
+        """Where dead letters go."""
+        return self._names[1]
+
     def open(self, source: str) -> list[Position]:
         """Finish what an earlier worker of this identity left; where a source without a group resumes."""
+        self._source = source
         self._key = f"{self._identity}/{source}".encode()
         self._refused.conclude()
         if self._topics is None or self._limits_doubtful:
@@ -114,7 +121,9 @@ class KafkaSink:
         messages, unfit = self._refused.split(messages, output)
         self._started.produce(output.name, rows(messages, "output", output, keep_partitions=self._keep_partitions))
         unfit = pl.concat([dead_letters.select(DEAD_LETTER), unfit.select(DEAD_LETTER)])
-        letters = dead_letter_rows(unfit, dead_letter_topic, keep_partitions=self._keep_partitions, now=time.time())
+        letters = dead_letter_rows(
+            unfit, dead_letter_topic, keep_partitions=self._keep_partitions, now=time.time(), source=self._source
+        )
         self._started.produce(dead_letter_topic.name, letters)
 
     def commit(self, positions: Sequence[Position], membership: object | None) -> None:

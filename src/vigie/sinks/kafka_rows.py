@@ -80,7 +80,9 @@ def milliseconds(frame: pl.DataFrame) -> list[int]:
     return frame["timestamp"].dt.epoch("ms").fill_null(0).clip(0).to_list()
 
 
-def dead_letter_rows(frame: pl.DataFrame, topic: Topic, *, keep_partitions: bool, now: float) -> Iterator[Row]:
+def dead_letter_rows(
+    frame: pl.DataFrame, topic: Topic, *, keep_partitions: bool, now: float, source: str | None = None
+) -> Iterator[Row]:
     """Return dead letters with their headers, in a form that the topic takes.
 
     They are cut where they would not fit, take the time of writing where their own is out of bounds, and their position
@@ -93,7 +95,7 @@ def dead_letter_rows(frame: pl.DataFrame, topic: Topic, *, keep_partitions: bool
         if key is None and topic.wants_keys:
             key = "{stream}/{partition}/{offset}".format(**message).encode()
         accepted = time if earliest <= time <= latest else 0
-        row = Row(message["payload"], key, partition, accepted, dead_letter_headers(message))
+        row = Row(message["payload"], key, partition, accepted, dead_letter_headers(message, source))
         yield fit(row, topic.max_message_bytes)
 
 
