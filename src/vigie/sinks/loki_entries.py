@@ -118,7 +118,8 @@ def _is_place(details: Any) -> bool:
 def _metadata(row: Mapping[str, Any]) -> dict[str, str]:
     found = {}
     for column, value in row.items():
-        if value is not None and (column.startswith(_PREFIXES) or column in {"route", "model"}):
+        unknown = column.startswith("confidence:") and row.get(f"label:{column.partition(':')[2]}") is None
+        if value is not None and not unknown and (column.startswith(_PREFIXES) or column in {"route", "model"}):
             kind, _, dimension = column.partition(":")
             name = {"label": dimension, "confidence": f"{dimension}_confidence"}.get(kind, f"vigie_{kind}")
             found[_NO_NAME.sub("_", name)] = f"{value:.4g}" if kind == "confidence" else str(value)

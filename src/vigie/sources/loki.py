@@ -67,8 +67,8 @@ class LokiSource:
     since_seconds
         How far back a source without position begins.
     lateness_seconds
-        How late a line may arrive in Loki and still be found: as long as an agent may be cut off. Lines of that time are
-        remembered (100 bytes each) and asked for again twice in it.
+        How late a line may arrive in Loki, or how far behind the newest, and still be found: as long as an agent may be cut
+        off. Lines of that time are remembered (100 bytes each) and asked for again twice in it.
     page_entries
         Lines in one query; a server that allows fewer says so and is heard.
     poll_seconds

@@ -14,8 +14,8 @@ logger = logging.getLogger(__name__)
 
 AHEAD = 600 * NANOSECONDS
 """How far in the future an entry may be: what Loki allows (creation_grace_period)."""
-STEP = 24 * 3600 * NANOSECONDS
-"""The longest range in one query; Loki refuses more than a month."""
+STEP = 7 * 24 * 3600 * NANOSECONDS
+"""The longest range in one query: Loki refuses more than a month, and takes no line older than a week."""
 MAX_SEEN = 2_000_000
 
 
@@ -36,15 +36,16 @@ class Fresh(NamedTuple):
 class Reader:
     """Goes through time in passes, each from some nanosecond up to the present.
 
-    ``cursor`` is the newest nanosecond read. ``low`` is the nanosecond before which everything was read when it was
-    at least `lateness` old, so that nothing more is expected there. A pass begins
+    ``cursor`` is the newest nanosecond read. ``low`` is the nanosecond before which nothing more is expected: it is
+    `lateness` behind ``cursor``, and everything before it was read when it was at least `lateness` old. So a line is
+    found when it comes within `lateness` of its own time, or is no more than that behind the newest. A pass begins
 
-    - at ``cursor``, as a rule;
+    - at ``cursor``, as a rule, or `lateness` ago when that is later;
     - at ``low`` when the last such pass is half of `lateness` ago: it finds what came late in between;
     - where the tail saw something, when that is between both.
 
-    Everything read from ``low`` on is remembered, so the passes overlap and nothing is given twice. In a backlog
-    ``low`` keeps up with ``cursor`` and nothing is read twice but the last nanosecond of each page.
+    Everything read from ``low`` on is remembered, so the passes overlap and nothing is given twice. A backlog is one
+    pass: nothing of it is read twice but the last nanosecond of each page, and its last `lateness`.
 
     Parameters
     ----------
@@ -79,6 +80,7 @@ class Reader:
         self._max_seen = max_seen
         self.low = low
         self.cursor = low
+        self._settled = low  # everything before it was read when it was at least `lateness` old
         self.finished = False
         """Whether a pass has reached the present."""
         self._next: int | None = None
@@ -130,7 +132,8 @@ class Reader:
         with self._lock:
             look, self._look = self._look, None
         due = self._swept is None or self._begun - self._swept >= self._lateness // 2
-        start = self.cursor if look is None else min(look, self.cursor)
+        # A stream that is quiet for days is not searched from its last line each time, but with every pass from `low`.
+        start = max(self.cursor, self._begun - self._lateness) if look is None else min(look, self.cursor)
         self._next = self.low if due else max(self.low, start)
         self._from_low = self._next <= self.low
 
@@ -140,12 +143,13 @@ class Reader:
         end = min(start + STEP, self._end)
         page = self._pages.read(start, end)
         fresh = [Fresh(entry, low) for entry in page.entries if self._seen.add(entry.nanosecond, entry.digest)]
-        last = start if page.last is None else page.last
+        last = self.cursor if page.last is None else page.last
         reached = last if page.full else end
         at_end = not page.full and end >= self._end
         self.cursor = max(self.cursor, min(last if at_end else reached, now))
-        if start <= low:
-            self.low = max(low, min(reached, self.cursor, now - self._lateness))
+        if start <= self._settled:
+            self._settled = max(self._settled, min(reached, self.cursor, now - self._lateness))
+        self.low = max(low, min(self._settled, self.cursor - self._lateness))
         self._bound()
         self._next = None if at_end else reached
         if at_end:
@@ -161,4 +165,5 @@ class Reader:
                 self._max_seen,
             )
             self.low = self.cursor
+            self._settled = max(self._settled, self.low)
         self._seen.forget(self.low)
