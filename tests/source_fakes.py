@@ -1,9 +1,11 @@
 """Fakes at the boundaries of sources and sinks: what a file gives, the inbox, the checkpoints."""
 
+import fcntl
 import json
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
@@ -41,19 +43,26 @@ class ListInbox:
 
 
 class FileCheckpoints:
-    """Checkpoints in a JSON file, replaced by renaming: a fake at the boundary to the database."""
+    """Checkpoints in a JSON file, replaced by renaming, for any number of processes: a fake of the database."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def load(self, source: str) -> tuple[list[Position], dict[str, int]]:
-        if not self.path.exists():
-            return [], {}
-        positions, lengths = json.loads(self.path.read_text()).get(source, ([], {}))
-        return [Position(*position) for position in positions], lengths
+    def load(self, source: str) -> list[Position]:
+        return [Position(*position) for position in self._whole()["positions"].get(source, [])]
+
+    def lengths(self, paths: Sequence[str]) -> dict[str, int]:
+        lengths = self._whole()["lengths"]
+        return {path: lengths[path] for path in paths if path in lengths}
 
     def save(self, source: str, positions: Sequence[Position], output_bytes: Mapping[str, int]) -> None:
-        whole = json.loads(self.path.read_text()) if self.path.exists() else {}
-        whole[source] = [[[p.stream, p.partition, p.offset] for p in positions], dict(output_bytes)]
-        self.path.with_suffix(".new").write_text(json.dumps(whole))
-        self.path.with_suffix(".new").replace(self.path)
+        with self.path.with_suffix(".lock").open("wb") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            whole = self._whole()
+            whole["positions"][source] = [[p.stream, p.partition, p.offset] for p in positions]
+            whole["lengths"] |= output_bytes
+            self.path.with_suffix(".new").write_text(json.dumps(whole))
+            self.path.with_suffix(".new").replace(self.path)
+
+    def _whole(self) -> Any:
+        return json.loads(self.path.read_text()) if self.path.exists() else {"positions": {}, "lengths": {}}

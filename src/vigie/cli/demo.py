@@ -27,7 +27,6 @@ LINES = "demo.log"
 LABELLED = "labelled.jsonl"
 
 _HTTP = 'type = "http"\n'
-_SINK = "[sinks.files]\n"
 
 NoBrowserOption = Annotated[bool, typer.Option("--no-browser", help="Do not open the label page in a browser.")]
 FileOption = Annotated[
@@ -129,13 +128,9 @@ def with_source(settings: str, path: str) -> str:
     """Return the `vigie.toml` of a template that also follows a file; its comments stay."""
     import tomlkit  # noqa: PLC0415 — needed only here
 
-    source = {"type": "files", "path": path, "follow": True, "sink": "files"}
-    sources = f'{_HTTP}sink = "posted"\n\n[sources.demo]\n{tomlkit.dumps(source)}'
-    # Two workers cannot write one file: what is posted gets a file of its own.
-    sink = {"type": "files", "path": "posted.jsonl", "dead_letters": "posted_dead_letters.jsonl"}
-    sinks = f"[sinks.posted]\n{tomlkit.dumps(sink)}\n{_SINK}"
+    source = {"type": "files", "path": path, "follow": True}
     named = settings.replace('name = "logs"', 'name = "demo"', 1)
-    return named.replace(_HTTP, sources, 1).replace(_SINK, sinks, 1)
+    return named.replace(_HTTP, f"{_HTTP}\n[sources.demo]\n{tomlkit.dumps(source)}", 1)
 
 
 @contextmanager

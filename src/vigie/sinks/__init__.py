@@ -18,14 +18,18 @@ from vigie.messages import Position
 class Checkpoints(Protocol):
     """Durable checkpoints for sinks that have no transactions of their own; the store offers them.
 
-    A checkpoint is where a source resumes, and how long each output file was at that moment (bytes by path).
+    A checkpoint is where a source resumes, and how long each output file was at that moment. A length belongs to the
+    file, since several sources may write to it.
     """
 
-    def load(self, source: str) -> tuple[list[Position], dict[str, int]]:
-        """Return the last checkpoint of a source, an empty one when there is none."""
+    def load(self, source: str) -> list[Position]:
+        """Return where a source resumes; empty when nothing was saved."""
+
+    def lengths(self, paths: Sequence[str]) -> dict[str, int]:
+        """Return the lengths saved last, in bytes by path, of those files that have one."""
 
     def save(self, source: str, positions: Sequence[Position], output_bytes: Mapping[str, int]) -> None:
-        """Replace the checkpoint of a source, durably, in one step."""
+        """Replace the positions of a source and the lengths of these files, durably, in one step."""
 
 
 class Sink(Protocol):

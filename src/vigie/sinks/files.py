@@ -10,21 +10,20 @@ from vigie.messages import Position
 from vigie.sinks import Checkpoints
 from vigie.sinks.appending import AppendedFile, Output, StandardOutput
 from vigie.sinks.dead_letters import dead_letter_lines
+from vigie.sinks.shared_files import SharedFiles
 
 DEAD_LETTERS = "dead_letters.jsonl"
 
 
 class FilesSink:
-    """Two JSONL files that grow by whole commits.
+    """Two JSONL files that grow by whole commits; sources of one project may share them.
 
-    What was written is kept in memory until `commit`, which
+    What was written is kept in memory until `commit`, which appends it to both files, flushes them to the disk, and
+    saves the positions together with the lengths of the files, in one step (see `SharedFiles`).
 
-    1. appends it to both files and flushes them to the disk,
-    2. saves the positions together with the lengths of the files, in one step.
-
-    `open` cuts both files back to the lengths saved last. So a worker that is killed at any moment loses nothing and
-    writes nothing twice. A file that became shorter or was renamed since is left to its user: writing goes on at the
-    end of what has the name now.
+    A worker that is killed at any moment loses nothing and writes nothing twice: whoever writes next cuts both files
+    back to the lengths saved last. A file that became shorter or was renamed since is left to its user: writing goes
+    on at the end of what has the name now.
 
     Parameters
     ----------
@@ -46,32 +45,27 @@ class FilesSink:
 
     def __init__(self, name: str, *, path: str, checkpoints: Checkpoints, dead_letters: str | None = None) -> None:
         self.name = name
-        self._output: Output = StandardOutput() if path == "-" else AppendedFile(path)
+        output: Output = StandardOutput() if path == "-" else AppendedFile(path)
         self._dead_letters = AppendedFile(dead_letters or Path(path).with_name(DEAD_LETTERS))
-        self._checkpoints = checkpoints
+        if output.path == self._dead_letters.path:
+            raise SettingsError(f"sinks.{name}: path and dead_letters are both {output.path}; they need two files")
+        self._files = SharedFiles(output, self._dead_letters, checkpoints=checkpoints)
         self._source = ""
         self._pending: tuple[list[bytes], list[bytes]] = ([], [])
-        if self._output.path == self._dead_letters.path:
-            raise SettingsError(
-                f"sinks.{name}: path and dead_letters are both {self._output.path}; they need two files"
-            )
 
     def open(self, source: str) -> list[Position]:
-        """Lock both files, undo what was not committed, and return where the source resumes.
+        """Undo what a worker left half written in both files, and return where the source resumes.
 
         Raises
         ------
         SettingsError
-            A file cannot be written, or another worker writes to it.
+            A file cannot be written, or another worker writes what this source says to it.
+        UnavailableError
+            Another process keeps a file locked.
         """
-        self.close()
+        self._forget()
         self._source = source
-        positions, lengths = self._checkpoints.load(source)
-        now = {output.path: output.open(lengths.get(output.path)) for output in self._outputs()}
-        # A file met for the first time is remembered before anything is added to it, so that the first commit, too,
-        # can be undone.
-        self._checkpoints.save(source, positions, now)
-        return list(positions)
+        return self._files.open(source)
 
     def write(self, messages: pl.DataFrame, dead_letters: pl.DataFrame) -> None:
         """Keep a batch in memory until `commit`."""
@@ -84,31 +78,22 @@ class FilesSink:
         Raises
         ------
         UnavailableError
-            The disk is full or broken; nothing was committed.
+            The disk is full or broken, or another process keeps a file locked; nothing was committed.
         SettingsError
-            A file was moved away by its user, and another worker took the new one.
+            A file was moved away by its user, and no new one can be made.
         """
-        pairs = zip(self._outputs(), self._pending, strict=True)
-        lengths = {output.path: output.append(b"".join(pending)) for output, pending in pairs}
-        self._checkpoints.save(self._source, positions, lengths)
-        for output in self._outputs():
-            output.settle()
+        self._files.commit([b"".join(lines) for lines in self._pending], positions)
         self._forget()
 
     def abort(self) -> None:
         """Forget what was written, and undo a commit that failed half-way."""
-        for output in self._outputs():
-            output.undo()
         self._forget()
+        self._files.abort()
 
     def close(self) -> None:
-        """Unlock both files; what was not committed is undone."""
-        for output in self._outputs():
-            output.close()
+        """Let go of both files; what was not committed is forgotten."""
         self._forget()
-
-    def _outputs(self) -> tuple[Output, Output]:
-        return self._output, self._dead_letters
+        self._files.close()
 
     def _letters(self, dead_letters: pl.DataFrame) -> bytes:
         return dead_letter_lines(dead_letters, self._source)

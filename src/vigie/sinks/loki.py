@@ -14,6 +14,7 @@ from vigie.sinks import Checkpoints
 from vigie.sinks.appending import AppendedFile
 from vigie.sinks.dead_letters import dead_letter_lines
 from vigie.sinks.loki_entries import Entry, Line, body, entries, requests
+from vigie.sinks.shared_files import SharedFiles
 
 STAGE = "write"
 WEEK_SECONDS = 7 * 24 * 3600.0
@@ -106,26 +107,23 @@ class LokiSink:
         self._max_age_seconds = max_age_seconds
         self._clock = clock
         self._dead_letters = AppendedFile(dead_letters or (folder or Path()) / "dead_letters.jsonl")
-        self._checkpoints = checkpoints
+        self._files = SharedFiles(self._dead_letters, checkpoints=checkpoints)
         self._client: httpx.Client | None = None
         self._source = ""
         self._pending: list[tuple[pl.DataFrame, pl.DataFrame]] = []
 
     def open(self, source: str) -> list[Position]:
-        """Lock the file for dead letters, undo what was not committed in it, and return where the source resumes.
+        """Undo what a worker left half written in the file for dead letters, and return where the source resumes.
 
         Raises
         ------
         SettingsError
-            The file cannot be written, or another worker writes to it.
+            The file cannot be written, or another worker writes what this source says to it.
         """
         self.close()
         self._source = source
         self._client = self._access.client()
-        positions, lengths = self._checkpoints.load(source)
-        path = self._dead_letters.path
-        self._checkpoints.save(source, positions, {path: self._dead_letters.open(lengths.get(path))})
-        return list(positions)
+        return self._files.open(source)
 
     def write(self, messages: pl.DataFrame, dead_letters: pl.DataFrame) -> None:
         """Keep a batch in memory until `commit`."""
@@ -146,19 +144,17 @@ class LokiSink:
         for messages, dead_letters in self._pending:
             refused = self._push_all(messages)
             lines += dead_letter_lines(dead_letters, self._source) + dead_letter_lines(refused, self._source)
-        length = self._dead_letters.append(lines)
-        self._checkpoints.save(self._source, positions, {self._dead_letters.path: length})
-        self._dead_letters.settle()
+        self._files.commit([lines], positions)
         self._pending.clear()
 
     def abort(self) -> None:
         """Forget what was written, and undo dead letters of a commit that failed half-way."""
-        self._dead_letters.undo()
         self._pending.clear()
+        self._files.abort()
 
     def close(self) -> None:
         """Let go of connection and file; what was not committed is undone."""
-        self._dead_letters.close()
+        self._files.close()
         self._pending.clear()
         if self._client is not None:
             self._client.close()

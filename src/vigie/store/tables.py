@@ -214,7 +214,6 @@ positions = Table(
 output_files = Table(
     "output_files",
     metadata,
-    Column("source", Text, primary_key=True),
     Column("path", Text, primary_key=True),
     Column("bytes", BigInteger, nullable=False),
 )

@@ -19,9 +19,9 @@ def test_with_source_when_a_path_is_given_then_the_file_is_followed_and_comments
 
     tree = tomllib.loads(text)
     assert tree["project"]["name"] == "demo"
-    assert tree["sources"]["demo"] == {"type": "files", "path": 'a "b".log', "follow": True, "sink": "files"}
-    assert tree["sources"]["http"] == {"type": "http", "sink": "posted"}
-    assert tree["sinks"]["posted"]["path"] != tree["sinks"]["files"].get("path")
+    assert tree["sources"]["demo"] == {"type": "files", "path": 'a "b".log', "follow": True}
+    assert tree["sources"]["http"] == {"type": "http"}
+    assert list(tree["sinks"]) == ["files"]
     assert "# a comment" in text
 
 

@@ -35,7 +35,7 @@ def stored(database: Database) -> dict[str, int]:
 
 def put(database: Database, path: str) -> None:
     with database.write() as connection:
-        connection.execute(insert(output_files).values(source="s", path=path, bytes=1))
+        connection.execute(insert(output_files).values(path=path, bytes=1))
 
 
 def test_write_when_it_ends_well_then_others_see_it(database: Database) -> None:
@@ -48,7 +48,7 @@ def test_write_when_it_fails_then_nothing_is_left(database: Database) -> None:
     def put_twice() -> None:
         with database.write() as connection:
             for _ in range(2):
-                connection.execute(insert(output_files).values(source="s", path="a", bytes=1))
+                connection.execute(insert(output_files).values(path="a", bytes=1))
 
     with pytest.raises(IntegrityError):
         put_twice()
@@ -183,7 +183,7 @@ def test_replace_rows_when_some_are_there_then_they_are_overwritten(database: Da
 
 
 def test_bulk_when_there_are_no_rows_then_does_nothing(database: Database) -> None:
-    nothing = pl.DataFrame(schema={"source": pl.String, "path": pl.String, "bytes": pl.Int64})
+    nothing = pl.DataFrame(schema={"path": pl.String, "bytes": pl.Int64})
     with database.write() as connection:
         replace_rows(connection, output_files, nothing)
         add_counts(connection, output_files, nothing, column="bytes")

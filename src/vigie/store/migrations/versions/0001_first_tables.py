@@ -139,7 +139,6 @@ def _streams() -> None:
     )
     op.create_table(
         "output_files",
-        sa.Column("source", sa.Text, primary_key=True),
         sa.Column("path", sa.Text, primary_key=True),
         sa.Column("bytes", sa.BigInteger, nullable=False),
     )
