@@ -83,15 +83,15 @@ class LokiServer:
         return len(self._tails)
 
     @contextmanager
-    def running(self) -> Iterator["LokiServer"]:
-        """Serve on a free port."""
+    def running(self, **tls: str) -> Iterator["LokiServer"]:
+        """Serve on a free port; `tls` are uvicorn's names for certificate and key."""
         routes = [
             Route("/loki/api/v1/query_range", self._query_range),
             Route("/loki/api/v1/push", self._push, methods=["POST"]),
             WebSocketRoute("/loki/api/v1/tail", self._tail),
         ]
         config = uvicorn.Config(
-            Starlette(routes=routes), port=0, log_level="error", ws="wsproto", timeout_graceful_shutdown=1
+            Starlette(routes=routes), port=0, log_level="error", ws="wsproto", timeout_graceful_shutdown=1, **tls
         )
         server = uvicorn.Server(config)
         thread = threading.Thread(target=self._serve, args=(server,), daemon=True)
@@ -99,7 +99,7 @@ class LokiServer:
         while not server.started:
             assert thread.is_alive()
             time.sleep(0.01)
-        self.url = f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+        self.url = f"{'https' if tls else 'http'}://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
         try:
             yield self
         finally:

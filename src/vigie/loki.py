@@ -129,9 +129,14 @@ class Access:
         try:
             response = client.request(method, path, **options)
         except (httpx.TransportError, httpx.DecodingError) as error:
+            said = shortened(str(error)) or type(error).__name__
+            if "CERTIFICATE_VERIFY_FAILED" in said:
+                raise SettingsError(
+                    f"{self.owner}: the certificate of {self.url} is not trusted ({said}); "
+                    "name the authority's certificate under ca_file"
+                ) from error
             raise UnavailableError(
-                f"{self.owner}: {self.url} does not answer ({type(error).__name__}); "
-                "it goes on by itself when that is mended"
+                f"{self.owner}: {self.url} does not answer ({said}); it goes on by itself when that is mended"
             ) from error
         if response.is_success or response.status_code in {400, 413}:
             return response

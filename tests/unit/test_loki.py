@@ -1,9 +1,17 @@
-from datetime import UTC, datetime
+import ipaddress
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
+from loki_server import QUERY, LokiServer
 from vigie.errors import SettingsError, UnavailableError
 from vigie.loki import Access, retry_after, shortened
+from vigie.sources.loki import LokiSource
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 
@@ -58,3 +66,42 @@ def test_trust_when_there_is_no_tls_then_there_is_nothing_to_check() -> None:
 def test_shortened_when_a_server_says_much_then_only_the_beginning_is_kept() -> None:
     assert shortened(" first \nsecond") == "first "
     assert len(shortened("x" * 1000)) == 301
+
+
+def a_certificate(folder: Path) -> dict[str, str]:
+    """Write a certificate for 127.0.0.1 and its key, and return their paths under uvicorn's names."""
+    key, now = ec.generate_private_key(ec.SECP256R1()), datetime.now(UTC)
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "loki")])
+    address = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
+    builder = x509.CertificateBuilder(name, name, key.public_key(), 1, now - timedelta(days=1), now + timedelta(days=1))
+    builder = builder.add_extension(address, critical=False)
+    made = builder.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+    private = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    (folder / "key.pem").write_bytes(private)
+    (folder / "ca.pem").write_bytes(made.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM))
+    return {"ssl_certfile": str(folder / "ca.pem"), "ssl_keyfile": str(folder / "key.pem")}
+
+
+def test_ca_file_when_the_server_has_a_certificate_of_its_own_then_queries_and_tail_trust_it(tmp_path: Path) -> None:
+    tls = a_certificate(tmp_path)
+    with LokiServer().running(**tls) as server:
+        server.put((time.time_ns(), "a"))
+        source = LokiSource("in", url=server.url, query=QUERY, ca_file=tls["ssl_certfile"])
+        source.open([])
+        assert source.poll(10, 5).height == 1
+        deadline = time.monotonic() + 5
+        while not server.n_tails and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert server.n_tails == 1
+        source.close()
+
+
+def test_ca_file_when_it_is_missing_then_the_source_stops_and_names_it(tmp_path: Path) -> None:
+    with LokiServer().running(**a_certificate(tmp_path)) as server:
+        source = LokiSource("in", url=server.url, query=QUERY, tail=False)
+        source.open([])
+        with pytest.raises(SettingsError, match=r"is not trusted .* under ca_file"):
+            source.poll(10, 5)
+        source.close()
