@@ -11,36 +11,12 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
+from demo_run import CHROMIUM, FLAGS, STOPWATCH
 from vigie.errors import UnavailableError
 from web_fakes import LINES, FakeServices, the_dimensions
 from web_server import Stage, free_port, served
 
-CHROMIUM = Path("/usr/bin/chromium")
-FLAGS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 EVIL = "<script>window.hacked = 1</script><img src=x onerror='window.hacked = 2'> user 42 said {{ 6 * 7 }}"
-STOPWATCH = """() => {
-  window.times = [];
-  let pressed = 0;
-  let shown = document.querySelector("[data-question]").dataset.question;
-  addEventListener("keydown", (event) => { if (event.key === "Enter") pressed = performance.now(); }, true);
-  new MutationObserver(() => {
-    const now = document.querySelector("[data-question]")?.dataset.question;
-    if (now === shown) return;
-    shown = now;
-    if (pressed) window.times.push(performance.now() - pressed);
-    pressed = 0;
-  }).observe(document.body, { subtree: true, childList: true, attributes: true, characterData: true });
-}"""
-
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(120)]
 
 
@@ -128,9 +104,7 @@ def test_label_when_thirty_questions_are_answered_then_each_next_one_is_there_at
     for _ in range(30):
         answer(page, "2")
 
-    times = sorted(page.evaluate("window.times"))
-    assert len(times) == 30
-    assert times[28] < 100  # the 95th percentile, in milliseconds
+    assert len(page.evaluate("window.times")) == 30  # `python -m benchmarks.label_page` measures how long they are
     assert eventually(lambda: stage.labelling.n_answers() == 30)
     assert {given[3]["severity"] for given in stage.labelling.given} == {"warning"}
 
