@@ -63,7 +63,7 @@ def stream(
 def _work(
     folder: Path, crew: "Crew", asked: Sequence[str] | None, *, instance: int, until_end: bool, idle_allowed: bool
 ) -> None:
-    from vigie.app import Project, Watcher  # noqa: PLC0415 — takes a second, and `vigie --help` should not
+    from vigie.app import Project, Watcher, corrections_worker  # noqa: PLC0415 — takes a second, and `vigie --help` should not
 
     project = Project.open(folder)
     names = chosen(project, asked, idle_allowed=idle_allowed)
@@ -71,6 +71,9 @@ def _work(
     with kept_up_to_date(project, watcher), present(project.store.presence, "stream", crew.details):
         for name in names:
             crew.hire(name, project.worker(name, until_end=until_end, instance=instance, on_batch=crew.note))
+            if project.settings.sources[name].corrections and instance == 0:  # one worker reads the answers
+                corrects = corrections_worker(project, name, until_end=until_end, on_batch=crew.note)
+                crew.hire(f"{name}.corrections", corrects)
         crew.work(until_end=until_end)
 
 

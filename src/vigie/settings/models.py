@@ -66,6 +66,7 @@ class SourceSettings(Section):
     """``[sources.NAME]``: where messages come from.
 
     The keys of the source's type stand beside these; `app` hands them on, and the type refuses those it does not know.
+    With ``corrections``, messages of a Kafka source go out again, corrected, when a person answered about them.
     """
 
     model_config = ConfigDict(frozen=True, extra="allow")
@@ -74,6 +75,15 @@ class SourceSettings(Section):
     sink: PartName | None = None
     format: Literal["auto", "json", "text"] = "auto"
     text_fields: tuple[str, ...] = Field(default=TEXT_FIELDS, min_length=1)
+    corrections: bool = False
+
+    @model_validator(mode="after")
+    def _can_be_read_again(self) -> Self:
+        if self.corrections and self.type != "kafka":
+            raise ValueError(
+                f"corrections need a source of type 'kafka', which can be read again; this is {self.type!r}"
+            )
+        return self
 
     @property
     def parameters(self) -> dict[str, Any]:

@@ -111,6 +111,13 @@ def test_parse_when_there_are_several_sinks_then_a_source_must_choose():
     assert "names no sink" in refused(text)
 
 
+def test_parse_when_a_source_cannot_be_read_again_then_it_has_no_corrections():
+    source = '[sources.app]\ntype = "{}"\ncorrections = true\n'
+
+    assert "corrections need a source of type 'kafka'" in refused(SMALL + source.format("files"))
+    assert parse(SMALL + source.format("kafka")).sources["app"].corrections
+
+
 def test_sink_of_when_there_is_one_sink_then_it_is_taken():
     settings = parse(SMALL + '[sources.a]\ntype = "http"\n[sinks.x]\ntype = "files"\npath = "o"\n')
     assert settings.sink_of("a") == "x"

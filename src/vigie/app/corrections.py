@@ -1,0 +1,70 @@
+"""The worker that corrects what went out before a person answered."""
+
+from collections.abc import Callable
+from functools import partial
+
+from vigie.app.project import Project
+from vigie.sources.corrections import CorrectionsSource
+from vigie.sources.kafka_messages import KafkaMessages
+from vigie.stream.corrections import correcting
+from vigie.stream.decode import decode
+from vigie.stream.worker import BatchReport, Pace, Worker
+
+WAY = "corrections"
+
+
+def corrections_worker(
+    project: Project,
+    source: str,
+    *,
+    until_end: bool = False,
+    on_batch: Callable[[BatchReport], None] = lambda _report: None,
+) -> Worker:
+    """Return the worker that writes corrected messages of a Kafka source to its sink.
+
+    Parameters
+    ----------
+    project
+        The project.
+    source
+        The name of the source in the settings.
+    until_end
+        End when all answers so far were dealt with.
+    on_batch
+        Called after each commit.
+    """
+    settings = project.settings
+    table = settings.sources[source]
+    messages = KafkaMessages(
+        f"sources.{source}",
+        bootstrap_servers=table.parameters.get("bootstrap_servers", "localhost:9092"),
+        options=table.parameters.get("options"),
+    )
+
+    def places(group_id: int) -> list[tuple[str, int, int]]:
+        samples = project.store.pool.samples(group_id)
+        return [(s.stream, s.partition, s.offset) for s in samples if s.source == source and s.offset is not None]
+
+    annotations = project.store.annotations
+    found = CorrectionsSource(
+        last_id=annotations.last_id,
+        history=annotations.history,
+        places=places,
+        fetch=messages.fetch,
+        until_end=until_end,
+        on_close=messages.close,
+    )
+    read = partial(
+        decode,
+        text_fields=table.text_fields,
+        max_message_bytes=settings.stream.max_message_bytes,
+        format=table.format,
+    )
+    return Worker(
+        found,
+        project.sink(source, way=WAY),
+        name=f"{source}.{WAY}",
+        process=correcting(read, project.labeller),
+        pace=Pace(settings.stream.max_batch, settings.stream.max_delay_seconds),
+        on_batch=on_batch,
+    )

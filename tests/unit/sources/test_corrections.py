@@ -1,0 +1,151 @@
+from collections.abc import Iterable
+from datetime import timedelta
+from typing import Any
+
+import polars as pl
+import pytest
+
+from builders import NOON, a_batch
+from vigie.messages import Position
+from vigie.sources import corrections as module
+from vigie.sources.corrections import LABELS, REVISION, Correction, CorrectionsSource, corrections
+
+
+class Answers:
+    """A history of annotations, and the messages they are about: group 7 has offsets 70 and 71, and so on."""
+
+    def __init__(self) -> None:
+        self.rows: list[dict[str, Any]] = []
+        self.gone: set[int] = set()
+
+    def add(self, group_id: int, annotator: str = "ann", **labels: str | None) -> None:
+        time = NOON + timedelta(seconds=len(self.rows))
+        for dimension, label in labels.items():
+            row = {"group_id": group_id, "annotator": annotator, "dimension": dimension, "label": label}
+            self.rows.append(row | {"id": len(self.rows) + 1, "created_at": time})
+
+    def history(self) -> pl.DataFrame:
+        kinds = {"id": pl.Int64, "group_id": pl.Int64, "annotator": pl.String, "dimension": pl.String}
+        return pl.DataFrame(self.rows, schema={**kinds, "label": pl.String, "created_at": pl.Datetime("us", "UTC")})[
+            ::-1
+        ]
+
+    def fetch(self, places: Iterable[tuple[str, int, int]]) -> pl.DataFrame:
+        there = [a_batch(b"text", offset=offset) for _, _, offset in places if offset not in self.gone]
+        return pl.concat([a_batch().clear(), *there])
+
+    def source(self) -> CorrectionsSource:
+        return CorrectionsSource(
+            last_id=lambda: len(self.rows),
+            history=self.history,
+            places=lambda group_id: [("logs", 0, 10 * group_id), ("logs", 0, 10 * group_id + 1)],
+            fetch=self.fetch,
+            until_end=True,
+        )
+
+
+@pytest.fixture
+def answers() -> Answers:
+    return Answers()
+
+
+def poll_all(source: CorrectionsSource) -> list[tuple[Any, ...]]:
+    rows: list[tuple[Any, ...]] = []
+    while not source.exhausted:
+        rows += source.poll(1000, 0.0).select("offset", REVISION, LABELS).rows()
+    return rows
+
+
+def test_corrections_when_nobody_answered_then_none(answers: Answers) -> None:
+    assert corrections(answers.history()) == []
+
+
+def test_corrections_when_one_answer_has_two_dimensions_then_it_is_one(answers: Answers) -> None:
+    answers.add(7, severity="error", category="disk")
+
+    assert corrections(answers.history()) == [Correction(2, 7, 1, {"category": "disk", "severity": "error"})]
+
+
+def test_corrections_when_a_second_person_says_the_same_then_nothing_is_to_be_corrected(answers: Answers) -> None:
+    answers.add(7, severity="error")
+    answers.add(7, annotator="bob", severity="error")
+
+    assert [found.id for found in corrections(answers.history())] == [1]
+
+
+def test_corrections_when_people_disagree_then_the_label_is_nobodys_any_more(answers: Answers) -> None:
+    answers.add(7, severity="error")
+    answers.add(7, annotator="bob", severity="info")
+
+    assert corrections(answers.history())[1] == Correction(2, 7, 2, {})
+
+
+def test_corrections_when_an_answer_changes_or_is_taken_back_then_each_has_a_higher_revision(answers: Answers) -> None:
+    answers.add(7, severity="error")
+    answers.add(8, severity="error")
+    answers.add(7, severity="info")
+    answers.add(7, severity=None)
+
+    found = [(c.revision, c.labels) for c in corrections(answers.history()) if c.group_id == 7]
+
+    assert found == [(1, {"severity": "error"}), (2, {"severity": "info"}), (3, {})]
+
+
+def test_source_when_people_answered_then_the_messages_of_their_groups_come(answers: Answers) -> None:
+    answers.add(1, severity="error")
+    answers.add(2, severity="info")
+    source = answers.source()
+    source.open([])
+
+    error, info = '{"severity":"error"}', '{"severity":"info"}'
+    assert poll_all(source) == [(10, 1, error), (11, 1, error), (20, 1, info), (21, 1, info)]
+    assert source.positions() == [Position("corrections", 0, 3)]
+
+
+def test_source_when_messages_are_gone_then_the_others_come(answers: Answers) -> None:
+    answers.add(1, severity="error")
+    answers.gone = {10}
+    source = answers.source()
+    source.open([])
+
+    assert [row[0] for row in poll_all(source)] == [11]
+
+
+@pytest.mark.parametrize("stop_after", range(6))
+def test_source_when_resumed_anywhere_then_each_answer_is_dealt_with_once(
+    answers: Answers, stop_after: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "AT_ONCE", 1)
+    for group_id in range(1, 6):
+        answers.add(group_id, severity="error", category="disk")
+    first = answers.source()
+    first.open([])
+    before = [row for _ in range(stop_after) for row in first.poll(1000, 0.0)["offset"]]
+
+    second = answers.source()
+    second.open(first.positions())
+
+    after = [row[0] for row in poll_all(second)]
+    assert [*before, *after] == [10 * group + n for group in range(1, 6) for n in (0, 1)]
+
+
+def test_source_when_rewound_then_the_same_comes_again(answers: Answers) -> None:
+    answers.add(1, severity="error")
+    source = answers.source()
+    source.open([])
+    first = poll_all(source)
+
+    source.rewind([])
+
+    assert poll_all(source) == first
+
+
+def test_source_when_an_answer_comes_later_then_only_it_is_dealt_with(answers: Answers) -> None:
+    answers.add(1, severity="error")
+    source = answers.source()
+    source.open([])
+    poll_all(source)
+    answers.add(2, severity="error")
+
+    assert source.poll(1000, 0.0)["offset"].to_list() == [20, 21]
+    assert source.lag() == {("corrections", 0): 0}
