@@ -20,18 +20,22 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 import polars as pl
-from confluent_kafka import Consumer, KafkaError, Producer
+from confluent_kafka import Consumer, Producer
+from confluent_kafka.admin import AdminClient, NewTopic
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 
 from benchmarks.whole_way import DATA, vigie
 from kafka_server import KafkaServer
+from vigie.stream.worker import BatchReport
 
 PARTITIONS = 4
 BATCH = 20_000
@@ -55,20 +59,75 @@ def main(arguments: list[str] | None = None) -> int:
     """Run it and print what was found."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--messages", type=int, default=500_000, help="log lines")
+    parser.add_argument("--data", type=Path, default=DATA, help="CSV with raw, severity, event_type, category")
+    parser.add_argument("--workers", type=int, default=1, help="processes in one consumer group, for (a) and (b)")
+    parser.add_argument("--bootstrap-servers", help="a Kafka that runs already; its topics named bench-… are used")
     parser.add_argument("--one-at-a-time", type=int, default=2_000, help="messages for (c)")
     parser.add_argument("--templates", type=int, default=1_000_000, help="distinct templates for the memory figure")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     chosen = parser.parse_args(arguments)
-    if not DATA.exists():
-        print(f"skipped: there is no {DATA}")
+    if not chosen.data.exists():
+        print(f"skipped: there is no {chosen.data}")
         return 0
-    found = {}
-    with tempfile.TemporaryDirectory() as folder, KafkaServer(Path(folder) / "kafka") as kafka:
-        for name, case in (("logs", log_lines(chosen.messages)), ("tweets", tweets())):
-            found[name] = measure(Path(folder), kafka, name, case, chosen.one_at_a_time)
-        found["distinct"] = memory(Path(folder), kafka, chosen.templates)
+    cases = {"logs": log_lines(chosen.messages, chosen.data)}
+    if all(path.exists() for path in TWEETS):
+        cases["tweets"] = tweets()
+    with tempfile.TemporaryDirectory() as folder, a_kafka(Path(folder), chosen.bootstrap_servers) as kafka:
+        bench = Bench(Path(folder), kafka, chosen.workers, chosen.one_at_a_time)
+        found = {name: measure(bench, f"bench-{name}", case) for name, case in cases.items()}
+        found["distinct"] = memory(bench, "bench-distinct", chosen.templates)
     print(json.dumps(found, indent=None if chosen.json else 2))
     return 0
+
+
+class Brokers:
+    """A Kafka that somebody else started."""
+
+    def __init__(self, bootstrap_servers: str) -> None:
+        self.bootstrap_servers = bootstrap_servers
+
+    def create_topic(self, name: str, partitions: int) -> None:
+        """Make a topic anew."""
+        admin = AdminClient({"bootstrap.servers": self.bootstrap_servers})
+        if name in admin.list_topics(timeout=10).topics:
+            admin.delete_topics([name])[name].result(30)
+            time.sleep(2)
+        admin.create_topics([NewTopic(name, partitions)])[name].result(30)
+
+
+@contextmanager
+def a_kafka(folder: Path, bootstrap_servers: str | None) -> Iterator[Brokers | KafkaServer]:
+    """Yield the brokers named, or an Apache Kafka of our own."""
+    if bootstrap_servers:
+        yield Brokers(bootstrap_servers)
+        return
+    with KafkaServer(folder / "kafka") as kafka:
+        yield kafka
+
+
+@dataclass(frozen=True)
+class Bench:
+    """Where and how everything is measured."""
+
+    folder: Path
+    kafka: Brokers | KafkaServer
+    n_workers: int
+    n_single: int
+
+    @property
+    def servers(self) -> str:
+        """The brokers' addresses."""
+        return self.kafka.bootstrap_servers
+
+
+@dataclass(frozen=True)
+class Run:
+    """What one process did: messages, from when to when (seconds of the clock on the wall), and its peak memory."""
+
+    n: int
+    began: float
+    ended: float
+    peak_memory_bytes: int = 0
 
 
 class Case:
@@ -80,9 +139,9 @@ class Case:
         self.answers = answers
 
 
-def log_lines(n: int) -> Case:
-    """Return real log lines, over and over, each time with other times and numbers in them."""
-    lines = pl.read_csv(DATA)
+def log_lines(n: int, data: Path = DATA) -> Case:
+    """Return real log lines, over and over, each time with other numbers in some of them."""
+    lines = pl.read_csv(data)
     raw = lines["raw"].to_list()
     texts = [raw[i % len(raw)].replace("blk_", f"blk_{i // len(raw)}") for i in range(n)]
     return Case("logs", texts, lines.sample(500, seed=0).select("raw", "severity", "event_type", "category"))
@@ -95,53 +154,63 @@ def tweets() -> Case:
     return Case("social", pl.concat([first["text"], second["text"]]).unique(maintain_order=True).to_list(), answers)
 
 
-def measure(folder: Path, kafka: KafkaServer, name: str, case: Case, n_single: int) -> dict[str, float]:
+def measure(bench: Bench, name: str, case: Case) -> dict[str, float]:
     """Return rates, ratio, memory and latency of one case."""
-    project = folder / name
+    project = bench.folder / name
     prepare(project, case)
-    topics = [name, f"{name}-bare", f"{name}-vigie", f"{name}-vigie.dlq", f"{name}-single", f"{name}-live"]
-    for topic in [*topics, f"{name}-live-out", f"{name}-live-out.dlq"]:
-        kafka.create_topic(topic, PARTITIONS)
-    fill(kafka, name, case.texts)
-    point(project, kafka, name, f"{name}-vigie")
-    bare = [in_process(run_bare, kafka.bootstrap_servers, name, f"{name}-bare", i) for i in range(2)]
-    ours = in_process(run_vigie, project, name)
+    outputs = ("bare", "vigie", "vigie.dlq", "single", "live", "live-out", "live-out.dlq")
+    for topic in (name, *(f"{name}-{output}" for output in outputs)):
+        bench.kafka.create_topic(topic, PARTITIONS)
+    fill(bench, name, case.texts)
+    point(project, bench, name, f"{name}-vigie")
+    everyone = range(bench.n_workers)
+    bare = max(
+        rate(in_processes(run_bare, [(bench.servers, name, f"{name}-bare", attempt, i) for i in everyone]))
+        for attempt in range(2)
+    )
+    runs = in_processes(run_vigie, [(project, name, i) for i in everyone])
+    ours = rate(runs)
     single, linear = (
-        in_process(run_single, kafka.bootstrap_servers, name, f"{name}-single", (case, n_single, model))
+        rate(in_processes(run_single, [(bench.servers, name, case, bench.n_single, model)]))
         for model in ("forest", "linear")
     )
-    point(project, kafka, f"{name}-live", f"{name}-live-out")
-    rate = ours["per_second"] / 5
-    latency = latencies(kafka, project, name, case.texts, rate)
-    best = max(run["per_second"] for run in bare)
+    point(project, bench, f"{name}-live", f"{name}-live-out")
+    latency = latencies(bench, project, name, case.texts, ours / 5)
     return {
         "messages": len(case.texts),
-        "bare_per_second": round(best),
-        "vigie_per_second": round(ours["per_second"]),
-        "ratio": round(ours["per_second"] / best, 3),
-        "one_at_a_time_per_second": round(single["per_second"], 1),
-        "times_one_at_a_time": round(ours["per_second"] / single["per_second"]),
-        "one_at_a_time_linear_per_second": round(linear["per_second"], 1),
-        "times_one_at_a_time_linear": round(ours["per_second"] / linear["per_second"]),
-        "peak_memory_bytes": int(ours["peak_memory_bytes"]),
-        "load_per_second": round(rate),
+        "workers": bench.n_workers,
+        "bare_per_second": round(bare),
+        "vigie_per_second": round(ours),
+        "ratio": round(ours / bare, 3),
+        "one_at_a_time_per_second": round(single, 1),
+        "times_one_at_a_time": round(ours / single),
+        "one_at_a_time_linear_per_second": round(linear, 1),
+        "times_one_at_a_time_linear": round(ours / linear),
+        "peak_memory_bytes": max(run.peak_memory_bytes for run in runs),
+        "load_per_second": round(ours / 5),
         "p50_seconds": round(float(np.percentile(latency, 50)), 3),
         "p99_seconds": round(float(np.percentile(latency, 99)), 3),
     }
 
 
-def memory(folder: Path, kafka: KafkaServer, n: int) -> dict[str, float]:
+def memory(bench: Bench, name: str, n: int) -> dict[str, float]:
     """Return a worker's peak memory after `n` messages with as many templates."""
-    project, name = folder / "distinct", "distinct"
+    project = bench.folder / name
     prepare(project, log_lines(1))
     for topic in (name, f"{name}-out", f"{name}-out.dlq"):
-        kafka.create_topic(topic, PARTITIONS)
+        bench.kafka.create_topic(topic, PARTITIONS)
     draw = random.Random(0)
     letters = "abcdefghijklmnopqrstuvwxyz"
     words = ("".join(draw.choices(letters, k=8)) for _ in range(n))
-    fill(kafka, name, [f"service {word} did not answer in time, trying another" for word in words])
-    point(project, kafka, name, f"{name}-out")
-    return {"templates": n, **in_process(run_vigie, project, name)}
+    fill(bench, name, [f"service {word} did not answer in time, trying another" for word in words])
+    point(project, bench, name, f"{name}-out")
+    runs = in_processes(run_vigie, [(project, name, 0)])
+    return {"templates": n, "per_second": round(rate(runs)), "peak_memory_bytes": runs[0].peak_memory_bytes}
+
+
+def rate(runs: Sequence[Run]) -> float:
+    """Return messages per second of processes that ran together."""
+    return sum(run.n for run in runs) / (max(run.ended for run in runs) - min(run.began for run in runs))
 
 
 def prepare(project: Path, case: Case) -> None:
@@ -154,17 +223,17 @@ def prepare(project: Path, case: Case) -> None:
     vigie(project, "train")
 
 
-def point(project: Path, kafka: KafkaServer, topic: str, output: str) -> None:
+def point(project: Path, bench: Bench, topic: str, output: str) -> None:
     """Make the project read one topic and write another."""
     text = (project / "vigie.toml").read_text()
     head, _, rest = text.partition("# Where messages come from")
-    tables = SETTINGS.format(topic=topic, output=output, servers=kafka.bootstrap_servers, group=f"vigie-{topic}")
+    tables = SETTINGS.format(topic=topic, output=output, servers=bench.servers, group=f"vigie-{topic}")
     (project / "vigie.toml").write_text(f"{head}# Where messages come from{tables}\n{rest[rest.index('[rules]') :]}")
 
 
-def fill(kafka: KafkaServer, topic: str, texts: list[str]) -> None:
+def fill(bench: Bench, topic: str, texts: list[str]) -> None:
     """Put texts into a topic as JSON messages with a few fields."""
-    producer = Producer({"bootstrap.servers": kafka.bootstrap_servers, "linger.ms": 50, "compression.type": "lz4"})
+    producer = Producer({"bootstrap.servers": bench.servers, "linger.ms": 50, "compression.type": "lz4"})
     for i, text in enumerate(texts):
         body = json.dumps({"host": f"web-{i % 9}", "service": "shop", "message": text}, ensure_ascii=False)
         while True:
@@ -176,15 +245,16 @@ def fill(kafka: KafkaServer, topic: str, texts: list[str]) -> None:
     producer.flush()
 
 
-def in_process(run: Callable[..., float], *arguments: object) -> dict[str, float]:
-    """Call `run` in a process of its own; return the rate it returns, and the process's peak memory."""
-    with multiprocessing.get_context("spawn").Pool(1) as pool:
-        return pool.apply(_measured, (run, arguments))
+def in_processes(run: Callable[..., Run], arguments: Sequence[tuple[object, ...]]) -> list[Run]:
+    """Call `run` once for each arguments, each in a process of its own; return what they did, with their peak memory."""
+    with multiprocessing.get_context("spawn").Pool(len(arguments), maxtasksperchild=1) as pool:
+        return pool.map(_measured, [(run, given) for given in arguments], chunksize=1)
 
 
-def _measured(run: Callable[..., float], arguments: tuple[object, ...]) -> dict[str, float]:
-    rate = run(*arguments)
-    return {"per_second": rate, "peak_memory_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024}
+def _measured(work: tuple[Callable[..., Run], tuple[object, ...]]) -> Run:
+    run, arguments = work
+    done = run(*arguments)
+    return replace(done, peak_memory_bytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
 
 
 def a_consumer(servers: str, group: str) -> Consumer:
@@ -197,35 +267,31 @@ def a_consumer(servers: str, group: str) -> Consumer:
             "isolation.level": "read_committed",
             "auto.offset.reset": "earliest",
             "partition.assignment.strategy": "cooperative-sticky",
-            "enable.partition.eof": True,
         }
     )
 
 
-def run_bare(servers: str, topic: str, output: str, number: int) -> float:
-    """Move every message as it is; return messages per second."""
-    consumer = a_consumer(servers, f"bare-{number}")
+def run_bare(servers: str, topic: str, output: str, attempt: int, number: int) -> Run:
+    """Move every message as it is."""
+    consumer = a_consumer(servers, f"{output}-{attempt}")
     producer = Producer(
         {
             "bootstrap.servers": servers,
-            "transactional.id": f"bare-{number}",
+            "transactional.id": f"{output}-{attempt}-{number}",
             "linger.ms": 50,
             "queue.buffering.max.messages": 1_000_000,
         }
     )
     producer.init_transactions()
     consumer.subscribe([topic])
-    done, ends, started = 0, 0, 0.0
-    while ends < PARTITIONS:
+    done, idle, began, ended = 0, 0, 0.0, 0.0
+    while idle < 5 or (not done and idle < 100):
         polled = consumer.consume(BATCH, 0.2)
         messages = [message for message in polled if message.error() is None]
-        ends += sum(
-            message.error() is not None and message.error().code() == KafkaError._PARTITION_EOF  # noqa: SLF001 — the name librdkafka gives it
-            for message in polled
-        )
         if not messages:
+            idle += 1
             continue
-        started = started or time.perf_counter()
+        idle, began = 0, began or time.time()
         producer.begin_transaction()
         for message in messages:
             producer.produce(output, message.value(), message.key(), message.partition())
@@ -233,39 +299,40 @@ def run_bare(servers: str, topic: str, output: str, number: int) -> float:
             consumer.position(consumer.assignment()), consumer.consumer_group_metadata()
         )
         producer.commit_transaction()
-        done += len(messages)
-    elapsed = time.perf_counter() - started
+        done, ended = done + len(messages), time.time()
     consumer.close()
-    return done / elapsed
+    return Run(done, began or time.time(), ended)
 
 
-def run_vigie(project: Path, source: str) -> float:
-    """Let one worker label every message; return messages per second from its first batch to its last commit."""
+def run_vigie(project: Path, source: str, instance: int) -> Run:
+    """Let one worker label every message, from its first batch to its last commit."""
     from vigie.app import Project  # noqa: PLC0415 — in the child process only
 
     opened = Project.open(project)
     opened.use_champion()
-    reports: list[tuple[float, int, float]] = []
+    times: list[float] = []
+    counts: list[int] = []
 
-    def note(report: object) -> None:
-        reports.append((time.perf_counter(), report.n_messages, sum(report.seconds.values())))  # type: ignore[attr-defined]
+    def note(report: BatchReport) -> None:
+        now = time.time()
+        times.extend([now] if times else [now - sum(report.seconds.values()), now])
+        counts.append(report.n_messages)
 
-    worker = opened.worker(source, until_end=True, on_batch=note)
-    worker.run(threading.Event())
+    opened.worker(source, until_end=True, instance=instance, on_batch=note).run(threading.Event())
     opened.close()
-    (last, _, _), (first, _, took) = reports[-1], reports[0]
-    return sum(n for _, n, _ in reports) / (last - first + took)
+    now = time.time()
+    return Run(sum(counts), times[0], times[-1]) if times else Run(0, now, 0.0)
 
 
-def run_single(servers: str, topic: str, output: str, work: tuple[Case, int, str]) -> float:
-    """Label messages one by one, as a service around scikit-learn does; return messages per second."""
+def run_single(servers: str, topic: str, case: Case, n: int, model: str) -> Run:
+    """Label messages one by one, as a service around scikit-learn does."""
     from sklearn.base import clone  # noqa: PLC0415
     from sklearn.ensemble import RandomForestClassifier  # noqa: PLC0415 — in the child process only
     from sklearn.feature_extraction.text import TfidfVectorizer  # noqa: PLC0415
     from sklearn.linear_model import LogisticRegression  # noqa: PLC0415
     from sklearn.pipeline import make_pipeline, make_union  # noqa: PLC0415
 
-    case, n, model = work
+    output = f"{topic}-single"
     text, *dimensions = case.answers.columns
     features = make_union(TfidfVectorizer(ngram_range=(1, 2)), TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 5)))
     classifier = RandomForestClassifier() if model == "forest" else LogisticRegression(max_iter=300)
@@ -273,12 +340,12 @@ def run_single(servers: str, topic: str, output: str, work: tuple[Case, int, str
         name: make_pipeline(clone(features), clone(classifier)).fit(case.answers[text], case.answers[name])
         for name in dimensions
     }
-    consumer = a_consumer(servers, f"single-{model}")
-    producer = Producer({"bootstrap.servers": servers, "transactional.id": f"single-{model}"})
+    consumer = a_consumer(servers, f"{output}-{model}")
+    producer = Producer({"bootstrap.servers": servers, "transactional.id": f"{output}-{model}"})
     producer.init_transactions()
     consumer.subscribe([topic])
     first = consumer.poll(30)
-    started, done = time.perf_counter(), 0
+    began, done = time.time(), 0
     producer.begin_transaction()
     while first is not None and done < n:
         body = json.loads(first.value())
@@ -288,21 +355,21 @@ def run_single(servers: str, topic: str, output: str, work: tuple[Case, int, str
         first = consumer.poll(5)
     producer.send_offsets_to_transaction(consumer.position(consumer.assignment()), consumer.consumer_group_metadata())
     producer.commit_transaction()
-    return done / (time.perf_counter() - started)
+    return Run(done, began, time.time())
 
 
-def latencies(kafka: KafkaServer, project: Path, name: str, texts: list[str], rate: float) -> list[float]:
+def latencies(bench: Bench, project: Path, name: str, texts: list[str], load: float) -> list[float]:
     """Return seconds from produce to a committed, labelled message, while messages come at a steady rate."""
     reading = multiprocessing.get_context("spawn").Process(target=serve, args=(project, f"{name}-live"), daemon=True)
     reading.start()
-    n = min(int(rate * 10), len(texts))
+    n = min(int(load * 10), len(texts))
     sent: dict[str, float] = {}
-    producer = Producer({"bootstrap.servers": kafka.bootstrap_servers, "linger.ms": 5})
-    consumer = a_consumer(kafka.bootstrap_servers, f"reader-{name}")
+    producer = Producer({"bootstrap.servers": bench.servers, "linger.ms": 5})
+    consumer = a_consumer(bench.servers, f"reader-{name}")
     consumer.subscribe([f"{name}-live-out"])
     _pace(producer, f"{name}-live", texts[:500], 50.0, {})  # until caches are warm and the worker has joined
     _drain(consumer, 500)
-    thread = threading.Thread(target=_pace, args=(producer, f"{name}-live", texts[:n], rate, sent))
+    thread = threading.Thread(target=_pace, args=(producer, f"{name}-live", texts[:n], load, sent))
     thread.start()
     found = _drain(consumer, n, sent)
     thread.join()
