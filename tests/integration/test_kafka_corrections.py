@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,6 +21,8 @@ from vigie.labels import Annotation, Purpose
 from vigie.sources.kafka_messages import KafkaMessages
 
 pytestmark = pytest.mark.kafka
+
+WHEN = int(time.time() * 1000) - 5_000  # an older one, and retention would delete it under the test
 
 WORDS = ["ant", "bee", "cat", "dog", "eel", "fox", "gnu", "hen"]
 TOML = """
@@ -99,7 +102,7 @@ def stage(kafka_server: KafkaServer, tmp_path: Path) -> Iterator[Stage]:
 
 def test_correction_when_a_person_answered_then_the_message_comes_again_with_its_key_and_place(stage: Stage) -> None:
     payload = b'{"message": "cat on fire", "n": 1.00}'
-    fill(stage.server, stage.topic, [payload], key=b"k", headers=[("trace", b"1")], partition=2, timestamp=10**12)
+    fill(stage.server, stage.topic, [payload], key=b"k", headers=[("trace", b"1")], partition=2, timestamp=WHEN)
     fill(stage.server, stage.topic, [b"dog asleep"], partition=1)
     stage.stream()
     stage.answer("cat on fire", "error")
@@ -108,7 +111,7 @@ def test_correction_when_a_person_answered_then_the_message_comes_again_with_its
 
     first, second = [message for message in read_all(stage.server, stage.output) if message.key() == b"k"]
     assert (seen(first), seen(second)) == (("cat on fire", "info", 0), ("cat on fire", "error", 1))
-    assert (second.partition(), second.headers(), second.timestamp()[1]) == (2, [("trace", b"1")], 10**12)
+    assert (second.partition(), second.headers(), second.timestamp()[1]) == (2, [("trace", b"1")], WHEN)
     assert (second.value() or b"").startswith(payload[:-1])
     assert json.loads(second.value() or b"")["vigie"]["origin"] == {"severity": "human"}
     assert len(stage.came_out()) == 3
@@ -179,3 +182,23 @@ def test_stream_when_corrections_are_asked_for_then_it_writes_them_beside_the_st
 
     assert json.loads(done.stdout)["messages"] == 2
     assert stage.came_out() == [("cat on fire", "error", 1), ("cat on fire", "info", 0), ("dog asleep", "info", 0)]
+
+
+def test_correction_when_the_sink_is_a_file_then_it_is_appended_while_the_stream_has_it_open(stage: Stage) -> None:
+    settings = stage.folder / "vigie.toml"
+    settings.write_text(
+        settings.read_text().partition("[sinks")[0] + '[sinks.files]\ntype = "files"\npath = "out.jsonl"\n'
+    )
+    fill(stage.server, stage.topic, [b"cat on fire"])
+    project = Project.open(stage.folder)
+    project.worker("logs", until_end=True).run(threading.Event())
+    stage.answer("cat on fire", "error")
+    open_worker = project.worker("logs")
+    open_worker.step()
+
+    corrections_worker(project, "logs", until_end=True).run(threading.Event())
+
+    open_worker.close()
+    project.close()
+    lines = [json.loads(line) for line in (stage.folder / "out.jsonl").read_text().splitlines()]
+    assert [(line["severity"], line["vigie"]["revision"]) for line in lines] == [("info", 0), ("error", 1)]

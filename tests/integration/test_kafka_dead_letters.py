@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 import threading
+import time
 from collections import Counter
 from pathlib import Path
 
@@ -15,6 +16,8 @@ from vigie.app import DeadLetters, Project
 from vigie.cli.dead_letters import summary
 
 pytestmark = pytest.mark.kafka
+
+WHEN = int(time.time() * 1000) - 5_000  # an older one, and retention would delete it under the test
 
 TOML = """
 [project]
@@ -90,9 +93,7 @@ def stage(kafka_server: KafkaServer, tmp_path: Path) -> Stage:
 
 
 def test_replay_when_run_twice_then_each_message_comes_out_once_as_it_was(stage: Stage) -> None:
-    fill(
-        stage.server, stage.topic, [b'{"msg": "a"}'], key=b"k", headers=[("trace", b"1")], partition=2, timestamp=10**12
-    )
+    fill(stage.server, stage.topic, [b'{"msg": "a"}'], key=b"k", headers=[("trace", b"1")], partition=2, timestamp=WHEN)
     fill(stage.server, stage.topic, [b'{"msg": "b"}'] * 20)
     stage.stream("wrong")
     assert stage.waiting()["count"] == 21
@@ -103,7 +104,7 @@ def test_replay_when_run_twice_then_each_message_comes_out_once_as_it_was(stage:
     messages = read_all(stage.server, stage.output)
     assert stage.came_out() == {"a": 1, "b": 20}
     (first,) = [message for message in messages if message.key() == b"k"]
-    assert (first.partition(), first.headers(), first.timestamp()[1]) == (2, [("trace", b"1")], 10**12)
+    assert (first.partition(), first.headers(), first.timestamp()[1]) == (2, [("trace", b"1")], WHEN)
     assert stage.waiting()["count"] == 0
 
 

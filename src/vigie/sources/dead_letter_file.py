@@ -48,8 +48,6 @@ class DeadLetterFile:
         committed = self._committed_bytes(self._path)
         self._end = size if committed is None else min(size, committed)
         self.rewind(positions)
-        if self._place > self._end:
-            self._place = 0
 
     def poll(self, max_messages: int, timeout_seconds: float) -> pl.DataFrame:  # noqa: ARG002 - a file never waits
         """Return the next dead letters of this source, from at most so many lines."""
@@ -78,7 +76,8 @@ class DeadLetterFile:
 
     def rewind(self, positions: Sequence[Position]) -> None:
         """Go back to `positions`."""
-        self._place = next((position.offset for position in positions if position.stream == self._path), 0)
+        place = next((position.offset for position in positions if position.stream == self._path), 0)
+        self._place = place if place <= (self._end or 0) else 0
 
     def lag(self) -> dict[tuple[str, int], int]:
         """Return how many bytes were not polled yet."""

@@ -64,7 +64,7 @@ class DeadLetterTopic:
         self._owner = owner
         self._topic = topic
         self._source = source
-        self._settings = client_settings(owner, ours, {}, defaults=options)
+        self._settings = client_settings(owner, ours, {}, defaults=client_settings(owner, {}, options or {}))
         self._clock = clock
         self._consumer: Consumer | None = None
         self._ends: dict[int, int] = {}

@@ -37,7 +37,7 @@ class KafkaMessages:
             "auto.offset.reset": "latest",  # what was deleted is not there; nothing else will do
         }
         self._owner = owner
-        self._settings = client_settings(owner, ours, {}, defaults=options)
+        self._settings = client_settings(owner, ours, {}, defaults=client_settings(owner, {}, options or {}))
         self._settings.pop("group.instance.id", None)  # that name is the stream's
         self._consumer: Consumer | None = None
 
