@@ -157,7 +157,7 @@ class Labelling:
         template = self._normalise(pl.Series([text], dtype=pl.String))
         group = self._store.pool.find(template[0])
         if group is None:
-            added = self._store.pool.add(pl.DataFrame({"text": [text], "template": template}))
+            added = self._store.pool.add(pl.DataFrame({"text": [text], "template": template}), as_traffic=False)
             return int(added["group_id"][0]), Purpose.TRAIN
         return group.id, self._purpose_of(group)
 

@@ -213,7 +213,7 @@ def test_annotate_when_the_message_is_new_then_its_group_is_made(labelling: Labe
 
     group = store.pool.group(group_id)
     assert group is not None
-    assert (group.template, group.count) == ("fan <n> is loud", 1)
+    assert (group.template, group.count) == ("fan <n> is loud", 0)
     assert given(store) == {("fan <n> is loud", "severity", "train"): "warning"}
 
 

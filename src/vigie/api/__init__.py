@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI, Request
 
 from vigie import __version__
 from vigie.api.answers import answers, labels_schema, send_body
@@ -12,11 +12,13 @@ from vigie.api.health import health
 from vigie.api.inbox import inbox
 from vigie.api.loki import loki
 from vigie.api.predictions import FEEDBACK_LABELS, predictions
-from vigie.api.problems import install_problems
+from vigie.api.problems import RefusedError, install_problems
 from vigie.api.reference import reference
 
 if TYPE_CHECKING:
     from vigie.app import Services
+
+METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
 __all__ = ["LOOPBACK", "MAX_BODY_BYTES", "Guard", "application", "install"]
 
@@ -48,9 +50,21 @@ def install(app: FastAPI, services: "Services") -> None:
     for routes in (predictions, inbox, loki, answers, health):
         app.include_router(routes(services))
     app.include_router(reference(app))
+    app.include_router(nothing_else())
     install_problems(app)
     app.add_middleware(Guard, allowed_hosts=lambda: services.settings.web.allowed_hosts)
     _describe(app, services)
+
+
+def nothing_else() -> APIRouter:
+    """Return the route that answers whatever is asked of the interface and is not in it: the pages take all other paths."""
+    router = APIRouter()
+
+    @router.api_route("/api/{path:path}", methods=METHODS, include_in_schema=False)
+    def unknown(path: str, request: Request) -> None:
+        raise RefusedError(404, f"there is no {request.method} /api/{path}; /docs lists what there is")
+
+    return router
 
 
 def _describe(app: FastAPI, services: "Services") -> None:

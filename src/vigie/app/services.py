@@ -132,7 +132,6 @@ class Services:
         return {
             "database": _problem_of(self._project.store.pool.size),
             "registry": self._watcher.model_problem,
-            "settings": self._watcher.settings_problem,
         }
 
     def metrics(self) -> bytes:

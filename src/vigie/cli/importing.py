@@ -150,8 +150,12 @@ def bring_in(file: Path, text: str, tally: Tally, project: "Project", *, annotat
     group_ids: dict[str, int] = {}
     with progress("rows imported", tally.n_rows) as advance:
         for rows in batches(file, [text]):
-            added = project.store.pool.add(_with_templates(rows, text, project))
-            group_ids.update(row for row in added.select("template", "group_id").iter_rows() if row[0] in answers)
+            texts = _with_templates(rows, text, project)
+            is_answered = texts["template"].is_in(list(answers))
+            project.store.pool.add(texts.filter(~is_answered))
+            # What was answered elsewhere was not in this stream: it must not weigh in the accuracy on it.
+            added = project.store.pool.add(texts.filter(is_answered), as_traffic=False)
+            group_ids.update(added.select("template", "group_id").iter_rows())
             advance(rows.height)
     annotations = list(_annotations(answers, group_ids, annotator))
     with progress("answers", len(annotations)) as advance:

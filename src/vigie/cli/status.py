@@ -82,7 +82,8 @@ def _figures(found: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 def _accuracy(value: Mapping[str, Any] | None) -> str:
     if value is None:
         return "not known yet: no audit question was answered"
-    return f"{value['value']:.1%} of all messages (95 %: {value['low']:.1%} to {value['high']:.1%})"
+    interval = f"95 %: {value['low']:.1%} to {value['high']:.1%}"
+    return f"{value['value']:.1%} of all messages ({interval}; audit answers: {value['n_audited']})"
 
 
 def _versions(versions: list[dict[str, Any]]) -> Iterator[tuple[str, ...]]:

@@ -1,7 +1,9 @@
 """`vigie up`: all roles on one machine."""
 
+import fcntl
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +12,7 @@ import typer
 from vigie.cli import logs
 from vigie.cli.exits import INTERRUPTED, OK
 from vigie.cli.options import HERE, DebugOption, LogJsonOption, PortOption, ProjectOption
+from vigie.errors import SettingsError
 from vigie.supervisor import Role, Supervisor
 
 if TYPE_CHECKING:
@@ -60,6 +63,32 @@ def supervise(
     begin
         Called when signals are taken care of, before the roles start.
     """
+    with only_one(project):
+        return _supervise(project, board, debug=debug, log_json=log_json, begin=begin)
+
+
+@contextmanager
+def only_one(project: Path) -> Iterator[None]:
+    """Keep a second supervisor out of a project as long as the block lasts.
+
+    Raises
+    ------
+    SettingsError
+        There is one already.
+    """
+    path = project / ".vigie" / "up.lock"
+    path.parent.mkdir(exist_ok=True)
+    with path.open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise SettingsError(
+                f"vigie up runs already in {project.resolve()}; stop it first, or use its pages"
+            ) from error
+        yield
+
+
+def _supervise(project: Path, board: "Board", *, debug: bool, log_json: bool, begin: Callable[[], None]) -> int:
     from vigie.cli.running import Ending, on_signals  # noqa: PLC0415
 
     wished = Ending()

@@ -4,7 +4,7 @@ import difflib
 import os
 import re
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -65,12 +65,13 @@ def parse(
         tree = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise SettingsError(f"{FILE_NAME} is not valid TOML: {error}") from error
-    _apply(tree, _from_environment(environment))
+    overrides = _from_environment(environment)
+    _apply(tree, overrides)
     _apply(tree, {tuple(name.split(".")): value for name, value in (flags or {}).items()})
     try:
         return Settings.model_validate({**_with_secrets(tree, folder, environment), "folder": folder.resolve()})
     except ValidationError as error:
-        raise SettingsError(_explain(error.errors()[0], text)) from error
+        raise SettingsError(_explain(error.errors()[0], text, overrides)) from error
 
 
 def _from_environment(environment: Mapping[str, str]) -> dict[tuple[str, ...], Any]:
@@ -126,11 +127,13 @@ def _with_secrets(value: Any, folder: Path, environment: Mapping[str, str]) -> A
     return {key: _with_secrets(item, folder, environment) for key, item in value.items()}
 
 
-def _explain(error: ErrorDetails, text: str) -> str:
+def _explain(error: ErrorDetails, text: str, overrides: Collection[tuple[str, ...]]) -> str:
     location = tuple(part for part in error["loc"] if part != "[key]")
     name = _dotted(location)
     line = _line_of(location, text)
     where = f"; change it in {FILE_NAME}, line {line}" if line else f"; change it in {FILE_NAME}"
+    if location in overrides:
+        where = f"; change {PREFIX}{'__'.join(map(str, location)).upper()} in the environment"
     if error["type"] == "extra_forbidden":
         return f"{name} is no setting{_nearest(location)}{where}"
     if error["type"] == "missing":

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 import polars as pl
-from sqlalchemy import ColumnElement, Connection, Row, Select, delete, exists, func, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, bindparam, delete, exists, func, select, update
 
 from vigie.store.bulk import among, chunks, frame, storable_columns
 from vigie.store.engine import Database, Lock
@@ -126,13 +126,15 @@ class Pool:
             rows = connection.execute(query.order_by(samples.c.timestamp.desc(), samples.c.slot.desc()))
             return [Sample(**row._mapping) for row in rows]  # noqa: SLF001 - SQLAlchemy's public name
 
-    def add(self, texts: pl.DataFrame) -> pl.DataFrame:
+    def add(self, texts: pl.DataFrame, *, as_traffic: bool = True) -> pl.DataFrame:
         """Put texts that came by another way than a stream into their groups.
 
         Parameters
         ----------
         texts
-            Columns ``text`` and ``template`` (String, no nulls); each row counts as one message.
+            Columns ``text`` and ``template`` (String, no nulls).
+        as_traffic
+            Whether each row counts as one message of the stream, which questions and accuracy are weighed by.
 
         Returns
         -------
@@ -145,6 +147,8 @@ class Pool:
         with self._grouping.turn:
             with self._database.write(Lock.POOL) as connection:
                 found = self._grouping.count(connection, rows)
+                if not as_traffic and not found.is_empty():
+                    _take_off(connection, rows, found)
             self._grouping.remember(found)
         templates = texts.select("template", stored="template").unique("template", maintain_order=True)
         stored = found.select(stored="template", group_id="group_id")
@@ -193,6 +197,14 @@ def _evictable() -> Select[int]:
         ~exists().where(questions.c.group_id == groups.c.id, touched),
         ~exists().where(audit_draws.c.group_id == groups.c.id),
     )
+
+
+def _take_off(connection: Connection, rows: pl.DataFrame, found: pl.DataFrame) -> None:
+    """Undo the counting of messages that are no traffic; their groups and samples stay."""
+    n_rows = rows.with_columns(storable_columns("template")).group_by("template").len("n")
+    counted = found.with_columns(storable_columns("template")).join(n_rows, on="template").select("group_id", "n")
+    query = update(groups).where(groups.c.id == bindparam("group_id"))
+    connection.execute(query.values(count=groups.c.count - bindparam("n")), counted.to_dicts())
 
 
 def _evict(connection: Connection, ids: Sequence[int]) -> int:

@@ -166,7 +166,8 @@ def _decide_dimension(
     code = proba.argmax(axis=1) if n else np.zeros(0, dtype=np.int64)
     confidence = proba[np.arange(n), code].astype(np.float64)
     origin = np.zeros(n, dtype=np.uint32)
-    silent = confidence <= 0
+    silent = confidence <= proba.min(axis=1, initial=1.0)  # all labels alike: nobody has answered this dimension
+    confidence[silent] = 0.0
     code[silent] = names.index(dimension.default)
     origin[silent] = ORIGINS.index(Origin.DEFAULT.value)
     answered = [(row, names.index(label)) for row, label in enumerate(given) if label is not None and label in names]

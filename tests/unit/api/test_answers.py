@@ -176,3 +176,13 @@ def test_send_when_there_is_no_such_question_then_404_with_the_reason() -> None:
     response = a_client(services).post("/send", json={"question_id": 12, "severity": "info"})
 
     assert (response.status_code, response.json()["detail"]) == (404, "question 12 does not exist")
+
+
+@pytest.mark.parametrize(
+    ("method", "path"), [("GET", "/api/messages"), ("POST", "/api/nope"), ("DELETE", "/api/predict")]
+)
+def test_api_when_there_is_no_such_operation_then_404_as_json(method: str, path: str) -> None:
+    response = a_client().request(method, path)
+
+    assert response.status_code == 404
+    assert response.json()["detail"] == f"there is no {method} {path}; /docs lists what there is"

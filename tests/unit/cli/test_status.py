@@ -25,7 +25,7 @@ STATUS: dict[str, Any] = {
             {"version": "2", "created_at": "2026-11-21T11:00:00+00:00", "aliases": [], "metrics": {}},
         ],
     },
-    "accuracy": {"severity": {"value": 0.912, "low": 0.85, "high": 0.95}, "category": None},
+    "accuracy": {"severity": {"value": 0.912, "low": 0.85, "high": 0.95, "n_audited": 13}, "category": None},
     "roles": [{"role": "web", "instance": "host-1", "pid": 77, "seen_at": "2026-11-21T12:00:00", "details": {}}],
     "problems": [],
 }
@@ -48,7 +48,7 @@ def test_report_when_all_is_well_then_shows_every_figure() -> None:
         "50 open, 1 leased",
         "41 (training after 1/10, running now)",
         "version 3",
-        "91.2% of all messages (95 %: 85.0% to 95.0%)",
+        "91.2% of all messages (95 %: 85.0% to 95.0%; audit answers: 13)",
         "not known yet",
         "severity 91.2%",
         "host-1",

@@ -169,3 +169,8 @@ def test_settings_when_someone_changes_them_then_they_refuse():
 
     with pytest.raises(ValidationError):
         parse(SMALL).routing.confidence = 0.1
+
+
+def test_parse_when_the_environment_is_wrong_then_the_variable_is_named_and_not_the_file():
+    message = refused(SMALL, environment={"VIGIE_ROUTING__CONFIDENCE": "abc"})
+    assert message.endswith("; change VIGIE_ROUTING__CONFIDENCE in the environment")

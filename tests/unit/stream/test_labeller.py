@@ -161,3 +161,11 @@ def test_use_when_the_threshold_rises_then_the_model_stays_and_more_is_reviewed(
     labeller.use(policy=Policy((SEVERITY,), Rules.empty((SEVERITY,)), "fallback", 0.9))
     prediction = labeller.predict(["a"])[0]
     assert (prediction.model, prediction.route) == ("7", Route.REVIEW)
+
+
+def test_predict_when_nobody_answered_a_dimension_then_its_default_stands():
+    prediction = a_labeller(FixedModel({"a": (1 / 3, 1 / 3, 1 / 3)})).predict(["a"])[0]
+    assert prediction.labels["severity"] == "info"
+    assert prediction.origin["severity"] is Origin.DEFAULT
+    assert prediction.confidence["severity"] == 0.0
+    assert prediction.route is Route.REVIEW
