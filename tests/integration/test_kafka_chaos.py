@@ -42,7 +42,7 @@ class Cluster:
         self._started: list[subprocess.Popen[str]] = []
 
     def start(
-        self, instance: int = 0, *, until_end: bool = False, pause_seconds: float = 0.02
+        self, instance: int = 0, *, until_end: bool = False, pause_seconds: float = 0.08
     ) -> subprocess.Popen[str]:
         shared = {"bootstrap_servers": self.server.bootstrap_servers}
         source = {"topics": self.topic, "group": self.group, "options": FAST, "until_end": until_end}
