@@ -2,6 +2,7 @@
 
 import json
 import logging
+import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -15,9 +16,9 @@ from vigie.cli import logs
 from vigie.cli.exits import FAILURE, RESTART, code_of
 from vigie.cli.options import HERE, DebugOption, JsonOption, LogJsonOption, ProjectOption
 from vigie.cli.progress import progress
-from vigie.cli.running import Ending, ending, kept_up_to_date, present
+from vigie.cli.running import Ending, ending, kept_up_to_date, on_signals, present
 from vigie.errors import SettingsError, VigieError
-from vigie.supervisor import is_supervised
+from vigie.supervisor import Role, Supervisor, is_supervised
 
 if TYPE_CHECKING:
     from vigie.app import Project
@@ -36,6 +37,15 @@ InstanceOption = Annotated[
     int,
     typer.Option("--instance", metavar="N", min=0, help="Tells workers of one Kafka consumer group apart: 0, 1, 2 …"),
 ]
+WorkersOption = Annotated[
+    int,
+    typer.Option(
+        "--workers",
+        metavar="N",
+        min=1,
+        help="Run N processes, instances 0 to N-1, which share the partitions of Kafka sources.",
+    ),
+]
 
 
 def stream(
@@ -43,6 +53,7 @@ def stream(
     source: SourceOption = None,
     until_end: UntilEndOption = False,
     instance: InstanceOption = 0,
+    workers: WorkersOption = 1,
     as_json: JsonOption = False,
     debug: DebugOption = False,
     log_json: LogJsonOption = False,
@@ -52,12 +63,46 @@ def stream(
     Example: `vigie stream --project my-logs --until-end`
     """
     logs.set_up("stream", as_json=log_json, debug=debug)
+    if workers > 1:
+        flags = {"--until-end": until_end, "--json": as_json, "--debug": debug, "--log-json": log_json}
+        options = [*(f"--source={name}" for name in source or ()), *(flag for flag, given in flags.items() if given)]
+        raise typer.Exit(several(project, range(instance, instance + workers), options))
     idle_allowed = is_supervised()
     with ending() as wished:
         with progress("messages") as advance:
             crew = Crew(wished, advance)
             _work(project, crew, source, instance=instance, until_end=until_end, idle_allowed=idle_allowed)
         crew.report(as_json=as_json)
+
+
+def several(project: Path, instances: Sequence[int], options: Sequence[str]) -> int:
+    """Run one process per instance until a signal comes or all are done; return the exit code.
+
+    Parameters
+    ----------
+    project
+        The project directory.
+    instances
+        Their numbers; one that ends by a fault is started again.
+    options
+        Further arguments of `vigie stream` for each.
+    """
+    wished = Ending()
+    command = (sys.executable, "-m", "vigie", "stream", "--project", str(project), *options)
+    roles = [Role(f"stream-{number}", (*command, "--instance", str(number))) for number in instances]
+    supervisor = Supervisor(roles, collect=_tell)
+    wished.on_ask = supervisor.stop
+    with on_signals(wished):
+        code = supervisor.run()
+    return code if wished.code is None else wished.code
+
+
+def _tell(role: str, line: str) -> None:
+    """Hand a line of a worker on: results to standard output, the rest to standard error."""
+    if line.startswith('{"messages"'):
+        print(line)
+    else:
+        print(f"{role} {line}", file=sys.stderr)
 
 
 def _work(
