@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from confluent_kafka import Consumer, KafkaError, Message, Producer, TopicPartition
+from confluent_kafka import Consumer, IsolationLevel, KafkaError, Message, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from kafka_server import KafkaServer
 
@@ -41,7 +42,7 @@ def fill(server: KafkaServer, topic: str, values: Iterable[bytes | None], **opti
 
 
 def read_all(server: KafkaServer, topic: str, timeout_seconds: float = 60.0) -> list[Message]:
-    """Return every committed message up to where each partition ends now."""
+    """Return every committed message up to where each partition ends now, commits not yet marked there included."""
     consumer = Consumer(
         {
             "bootstrap.servers": server.bootstrap_servers,
@@ -51,7 +52,7 @@ def read_all(server: KafkaServer, topic: str, timeout_seconds: float = 60.0) -> 
         }
     )
     partitions = sorted(consumer.list_topics(topic, timeout=10).topics[topic].partitions)
-    ends = {part: consumer.get_watermark_offsets(TopicPartition(topic, part), timeout=10)[1] for part in partitions}
+    ends = _written_ends(server, topic, partitions)
     consumer.assign([TopicPartition(topic, part, 0) for part in partitions])
     messages: list[Message] = []
     deadline = time.monotonic() + timeout_seconds
@@ -66,6 +67,14 @@ def read_all(server: KafkaServer, topic: str, timeout_seconds: float = 60.0) -> 
     consumer.close()
     assert not ends, f"partitions {sorted(ends)} of {topic} are held back by an open transaction"
     return messages
+
+
+def _written_ends(server: KafkaServer, topic: str, partitions: Iterable[int]) -> dict[int, int]:
+    """Return where partitions end; a reader of committed messages would be told of a commit some milliseconds late."""
+    admin = AdminClient({"bootstrap.servers": server.bootstrap_servers})
+    wanted = {TopicPartition(topic, part): OffsetSpec.latest() for part in partitions}
+    asked = admin.list_offsets(wanted, isolation_level=IsolationLevel.READ_UNCOMMITTED)
+    return {part.partition: found.result(10).offset for part, found in asked.items()}
 
 
 def header(message: Message, name: str) -> str | None:

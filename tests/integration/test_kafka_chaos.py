@@ -28,18 +28,29 @@ from vigie.stream.worker import BatchReport, Pace, Worker
 pytestmark = [pytest.mark.kafka, pytest.mark.slow]
 
 N_MESSAGES = 6_000
+N_AT_ONCE = 400
 FAST = {"session.timeout.ms": 1_500, "heartbeat.interval.ms": 300}
 
 
 class Cluster:
-    """A topic being worked on by processes that share a consumer group."""
+    """A topic that keeps growing, and processes that share a consumer group to work on it."""
 
     def __init__(self, server: KafkaServer) -> None:
         self.server = server
         self.topic, self.output, self.group = a_topic(server), a_name("out"), a_name("group")
-        values = (b"bad" if number % 11 == 0 else b"good %d" % number for number in range(N_MESSAGES))
-        fill(server, self.topic, values)
+        self._n_messages = 0
+        self._ended = threading.Event()
+        self._feeder = threading.Thread(target=self._feed)
+        self._feeder.start()
         self._started: list[subprocess.Popen[str]] = []
+
+    def _feed(self) -> None:
+        """Add messages faster than a worker takes them, so that none waits in vain for its turn, however slow it starts."""
+        while not self._ended.is_set():
+            numbers = range(self._n_messages, self._n_messages + N_AT_ONCE)
+            fill(self.server, self.topic, (b"bad" if number % 11 == 0 else b"good %d" % number for number in numbers))
+            self._n_messages = numbers.stop
+            self._ended.wait(0.5)
 
     def start(
         self, instance: int = 0, *, until_end: bool = False, pause_seconds: float = 0.08
@@ -60,16 +71,22 @@ class Cluster:
 
     def finish(self) -> None:
         """Work on until nothing is left, undisturbed."""
+        self._stop_feeding()
         worker = self.start(until_end=True, pause_seconds=0.0)
         worker.communicate(timeout=120)
         assert worker.returncode == 0
 
     def check(self) -> None:
         counts = outcomes(read_all(self.server, self.output), read_all(self.server, f"{self.output}.dlq"))
-        assert len(counts) == N_MESSAGES
+        assert len(counts) == self._n_messages
         assert set(counts.values()) == {1}
 
+    def _stop_feeding(self) -> None:
+        self._ended.set()
+        self._feeder.join()
+
     def close(self) -> None:
+        self._stop_feeding()
         for worker in self._started:
             worker.kill()
             worker.communicate()

@@ -9,12 +9,15 @@ from random import Random
 from typing import Any
 
 import pytest
+from confluent_kafka import Producer
 
 import kafka_worker
 from builders import a_batch
 from kafka_client import a_name, fill, outcomes, read_all
 from kafka_server import KafkaServer
+from vigie.errors import UnavailableError
 from vigie.messages import Position
+from vigie.sinks import kafka_positions
 from vigie.sinks.kafka import KafkaSink
 from vigie.sinks.kafka_positions import FIRST_LOOK, PositionsReader
 from vigie.sources.files import FilesSource
@@ -101,6 +104,29 @@ def test_sink_when_opened_again_then_the_last_commit_counts(kafka_server: KafkaS
     assert again.open("files") == expected
     again.close()
     assert len(read_all(kafka_server, topic)) == 2
+
+
+def test_sink_when_anothers_open_transaction_hides_its_commit_then_it_never_resumes_before_it(
+    kafka_server: KafkaServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kafka_positions, "TIMEOUT_SECONDS", 1.0)
+    topic = a_name("out")
+    one = a_sink(kafka_server, topic)
+    one.open("files")
+    commit(one, Position("a", 0, 1))
+    other = Producer({"bootstrap.servers": kafka_server.bootstrap_servers, "transactional.id": a_name("other")})
+    other.init_transactions(10)
+    other.begin_transaction()
+    other.produce(f"{topic}.positions", b"not committed", b"another key")
+    other.flush(10)
+    commit(one, Position("a", 0, 2))
+
+    with pytest.raises(UnavailableError, match="held back by an open transaction"):
+        one.open("files")
+
+    other.abort_transaction(10)
+    assert one.open("files") == [Position("a", 0, 2)]
+    one.close()
 
 
 def test_sink_when_aborted_then_output_and_positions_are_as_before(kafka_server: KafkaServer) -> None:

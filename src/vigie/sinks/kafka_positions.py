@@ -10,7 +10,8 @@ import zlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import Consumer, IsolationLevel, KafkaError, KafkaException, TopicPartition
+from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from vigie.errors import UnavailableError
 from vigie.kafka import client_settings, connect, explain
@@ -65,6 +66,7 @@ class PositionsReader:
         }
         self._owner = owner
         self._consumer = connect(Consumer, owner, client_settings(owner, ours, {}, defaults=connection))
+        self._admin = connect(AdminClient, owner, connection)
 
     def read(self, topic: str, key: bytes) -> list[Position]:
         """Return the positions committed last under `key`; none when there never were any.
@@ -82,7 +84,8 @@ class PositionsReader:
             self._consumer.close()
 
     def _read(self, topic: str, key: bytes) -> list[Position]:
-        low, high = self._consumer.get_watermark_offsets(TopicPartition(topic, 0), timeout=TIMEOUT_SECONDS)
+        low, _ = self._consumer.get_watermark_offsets(TopicPartition(topic, 0), timeout=TIMEOUT_SECONDS)
+        high = self._end(topic)
         start, look = high, FIRST_LOOK
         while start > low:
             start, look = max(low, high - look), look * 10
@@ -90,6 +93,19 @@ class PositionsReader:
             if value is not None:
                 return decode(value)
         return []
+
+    def _end(self, topic: str) -> int:
+        """Return the end of all that was written.
+
+        A reader of committed messages is told an earlier end for some milliseconds after a commit: until the broker
+        has marked every partition of the transaction. Positions read up to there would be those of the commit before.
+        """
+        part = TopicPartition(topic, 0)
+        uncommitted = IsolationLevel.READ_UNCOMMITTED
+        asked = self._admin.list_offsets(
+            {part: OffsetSpec.latest()}, isolation_level=uncommitted, request_timeout=TIMEOUT_SECONDS
+        )
+        return int(asked[part].result(2 * TIMEOUT_SECONDS).offset)
 
     def _last(self, topic: str, start: int, high: int, key: bytes) -> bytes | None:
         """Return the newest value under `key` from offset `start` up to the end, which was at `high`."""
