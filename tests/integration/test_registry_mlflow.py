@@ -137,6 +137,37 @@ def test_champion_when_moved_and_rolled_back_then_earlier_ones_return(home: Path
     assert {info.version: info.aliases for info in registry.versions()} == {"3": (), "2": (), "1": ("champion",)}
 
 
+def test_champion_when_read_without_mlflow_then_as_mlflow_says(home: Path) -> None:
+    registry = a_registry(home, "read straight")
+    version = registry.log(a_training(home))
+    registry.set_champion(version)
+    told = registry._client.get_model_version_by_alias("read straight", "champion")
+    reader = a_registry(home, "read straight")
+
+    assert reader.champion() == str(told.version) == version
+    assert reader._run_and_source(version) == (told.run_id, told.source)
+    assert a_registry(home, "another").champion() is None
+
+
+FOLLOW = """
+import sys
+from pathlib import Path
+from vigie.registry import Registry
+
+home = Path(sys.argv[1])
+registry = Registry(f"sqlite:///{home}/mlflow.db", "followed", cache=home / "cache" / "light")
+assert list(registry.fetch(registry.champion()).rglob("linear.npz"))
+assert not {"mlflow", "pandas"} & set(sys.modules)
+"""
+
+
+def test_champion_when_looked_up_and_fetched_from_a_database_then_mlflow_is_not_imported(home: Path) -> None:
+    registry = a_registry(home, "followed")
+    registry.set_champion(registry.log(a_training(home)))
+
+    subprocess.run([sys.executable, "-c", FOLLOW, str(home)], check=True)
+
+
 def test_versions_when_there_are_many_then_the_latest_first(home: Path) -> None:
     registry = a_registry(home, "many")
     for accuracy in (0.1, 0.2, 0.3):

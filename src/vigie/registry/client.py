@@ -8,11 +8,15 @@ from datetime import UTC, datetime
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
+
+from sqlalchemy.exc import SQLAlchemyError
 
 from vigie.errors import ModelError, UnavailableError
 from vigie.registry.embedded import file_of
 from vigie.registry.logged_model import connect, is_server, write_model
 from vigie.registry.records import TrainingRecord, VersionInfo
+from vigie.registry.tables import Tables
 
 CHAMPION, CHALLENGER = "champion", "challenger"
 
@@ -53,6 +57,7 @@ class Registry:
         self._uri, self._name, self._cache = tracking_uri, model_name, cache
         self._artifact_root = None if is_server(tracking_uri) else artifact_root
         self._script = pyfunc_script or Path(__file__).parents[1] / "pyfunc.py"
+        self._tables = None if is_server(tracking_uri) else Tables(tracking_uri)
 
     def prepare(self) -> None:
         """Make database, experiment and registered model where they are missing, so that the first `log` is quick.
@@ -186,13 +191,10 @@ class Registry:
         UnavailableError
             The server does not answer, or its files cannot be read now.
         """
-        missing = f"version {version} of {self._name} does not exist"
-        with self._reaching(f"fetch version {version}", missing=missing):
-            found = self._client.get_model_version(self._name, version)
-        folder = self._cache / f"{version}-{found.run_id}"  # the run tells versions of a registry made anew apart
+        run, source = self._run_and_source(version)
+        folder = self._cache / f"{version}-{run}"  # the run tells versions of a registry made anew apart
         if not folder.exists():
-            with self._reaching(f"download version {version}"):
-                self._download(found.source, folder)
+            self._download(version, source, folder)
         return folder
 
     @cached_property
@@ -208,20 +210,22 @@ class Registry:
     @contextmanager
     def _reaching(self, what: str, *, missing: str | None = None) -> Iterator[None]:
         """Turn whatever MLflow raises into errors of ours."""
-        from sqlalchemy.exc import SQLAlchemyError  # noqa: PLC0415 — MLflow uses it
-
-        try:
+        with self._reading(what):
             _ = self._client
-        except (SQLAlchemyError, OSError) as error:
-            raise self._unavailable(what, error) from error
-        from mlflow.exceptions import MlflowException  # noqa: PLC0415 — with the client
+            from mlflow.exceptions import MlflowException  # noqa: PLC0415 — with the client
 
+            try:
+                yield
+            except MlflowException as error:
+                if missing and error.error_code in _ABSENT:
+                    raise ModelError(missing) from error
+                raise self._unavailable(what, error) from error
+
+    @contextmanager
+    def _reading(self, what: str) -> Iterator[None]:
+        """Turn whatever a database or a disk raises into errors of ours."""
         try:
             yield
-        except MlflowException as error:
-            if missing and error.error_code in _ABSENT:
-                raise ModelError(missing) from error
-            raise self._unavailable(what, error) from error
         except (SQLAlchemyError, OSError) as error:
             raise self._unavailable(what, error) from error
 
@@ -272,6 +276,9 @@ class Registry:
     def _by_alias(self, alias: str) -> str | None:
         if self._untouched:
             return None
+        if self._tables is not None:
+            with self._reading(f"look up the {alias}"):
+                return self._tables.by_alias(self._name, alias)
         try:
             with self._reaching(f"look up the {alias}", missing="none"):
                 return str(self._client.get_model_version_by_alias(self._name, alias).version)
@@ -302,20 +309,43 @@ class Registry:
         )
         return {run.info.run_id: dict(run.data.metrics) for run in found}
 
-    def _download(self, source: str, folder: Path) -> None:
-        """Download an artefact beside its place, then move it there in one step; another process may be faster."""
-        from mlflow.artifacts import download_artifacts  # noqa: PLC0415 — with the client
+    def _run_and_source(self, version: str) -> tuple[str, str]:
+        """Return the run that made a version, and where MLflow keeps its files."""
+        what, missing = f"fetch version {version}", f"version {version} of {self._name} does not exist"
+        if self._tables is None:
+            with self._reaching(what, missing=missing):
+                found = self._client.get_model_version(self._name, version)
+                return found.run_id, found.source
+        with self._reading(what):
+            row = None if self._untouched else self._tables.run_and_source(self._name, version)
+        if row is None:
+            raise ModelError(missing)
+        return row
 
-        self._cache.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=self._cache, prefix=_SCRATCH) as scratch:
+    def _download(self, version: str, source: str, folder: Path) -> None:
+        """Copy an artefact beside its place, then move it there in one step; another process may be faster."""
+        local = _local(source)
+        with self._reading(f"download version {version}"):
+            self._cache.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryDirectory(dir=self._cache, prefix=_SCRATCH) as scratch:
+                if local is None:
+                    copied = self._downloaded(version, source, scratch)
+                else:
+                    copied = Path(shutil.copytree(local / "artifacts" / "artefact", Path(scratch) / "artefact"))
+                    copied.touch()  # fetched now, however old the copied folder is
+                try:
+                    copied.rename(folder)
+                except OSError:
+                    if not folder.exists():
+                        raise
+            self._forget_old()
+
+    def _downloaded(self, version: str, source: str, scratch: str) -> Path:
+        with self._reaching(f"download version {version}"):
+            from mlflow.artifacts import download_artifacts  # noqa: PLC0415 — with the client
+
             uri = f"{source.rstrip('/')}/artifacts/artefact"
-            copied = Path(download_artifacts(artifact_uri=uri, dst_path=scratch, tracking_uri=self._uri))
-            try:
-                copied.rename(folder)
-            except OSError:
-                if not folder.exists():
-                    raise
-        self._forget_old()
+            return Path(download_artifacts(artifact_uri=uri, dst_path=scratch, tracking_uri=self._uri))
 
     def _forget_old(self) -> None:
         """Keep the versions fetched last; another process may be doing the same."""
@@ -323,6 +353,12 @@ class Registry:
             kept = [path for path in self._cache.iterdir() if not path.name.startswith(_SCRATCH)]
             for path in sorted(kept, key=lambda path: path.stat().st_mtime)[:-_MAX_CACHED]:
                 shutil.rmtree(path, ignore_errors=True)
+
+
+def _local(source: str) -> Path | None:
+    """Return the folder of this machine that an artifact address names; None for an address of any other kind."""
+    scheme, _, path = source.rpartition("://")
+    return Path(unquote(path)) if scheme in {"", "file"} and path.startswith("/") else None
 
 
 def _without_password(text: str, uri: str) -> str:
