@@ -5,13 +5,15 @@ from datetime import datetime
 from typing import Any
 
 import polars as pl
-from sqlalchemy import Connection, Select, Subquery, delete, func, insert, select, update
+from sqlalchemy import Connection, Select, Subquery, delete, exists, func, insert, select, update
 
 from vigie.errors import QuestionError
 from vigie.labels import Annotation
-from vigie.store.bulk import chunks, frame, storable
+from vigie.store.bulk import among, chunks, frame, storable
 from vigie.store.engine import Database, Lock
-from vigie.store.tables import GroupState, QuestionState, annotations, groups, questions
+from vigie.store.tables import GroupState, QuestionState, annotations, answer_ids, groups, questions, samples
+
+_LEFT = (QuestionState.SKIPPED, QuestionState.FLAGGED)
 
 
 class Annotations:
@@ -20,10 +22,18 @@ class Annotations:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def add(self, answers: Sequence[Annotation]) -> list[int]:
+    def add(self, answers: Sequence[Annotation], *, names: Sequence[str | None] | None = None) -> list[int]:
         """Append annotations, all or none, and return their ids in the same order.
 
         Questions about these groups that nobody holds are withdrawn. It is on disk when this returns.
+
+        Parameters
+        ----------
+        answers
+            What to append.
+        names
+            What the answer that each is part of is called where it comes from, None for those given here; in the same
+            order.
 
         Raises
         ------
@@ -36,6 +46,7 @@ class Annotations:
             group_ids = sorted({answer.group_id for answer in answers})
             _check(connection, group_ids)
             ids = append(connection, answers)
+            _name(connection, ids, names or ())
             for part in chunks(group_ids):
                 update_states(connection, part)
                 open_now = questions.c.group_id.in_(part) & (questions.c.state == QuestionState.OPEN)
@@ -100,6 +111,61 @@ class Annotations:
         query = select(*annotations.c, groups.c.template).join(groups, groups.c.id == annotations.c.group_id)
         return self._frame(query.order_by(annotations.c.id.desc()).limit(limit))
 
+    def about(self, group_ids: Sequence[int]) -> pl.DataFrame:
+        """Return all annotations of some groups, oldest first, those taken back (label null) included.
+
+        Returns
+        -------
+        Columns ``id``, ``group_id``, ``dimension``, ``annotator``, ``label``, ``created_at``, ``answer_id``: what the
+        answer is called where it comes from, null for those given here.
+        """
+        names = ("id", "group_id", "dimension", "annotator", "label", "created_at")
+        query = select(*(annotations.c[name] for name in names), answer_ids.c.answer_id)
+        query = query.outerjoin(answer_ids, answer_ids.c.annotation_id == annotations.c.id)
+        with self._database.read() as connection:
+            wanted = query.where(among(connection, annotations.c.group_id, group_ids))
+            return frame(connection, wanted.order_by(annotations.c.id))
+
+    def names(self) -> pl.DataFrame:
+        """Return what imported answers are called where they come from: ``annotation_id``, ``answer_id``."""
+        return self._frame(select(answer_ids).order_by(answer_ids.c.annotation_id))
+
+    def texts(self) -> pl.DataFrame:
+        """Return a real message of each group that was ever annotated, skipped or flagged: ``group_id``, ``text``.
+
+        It is the newest that was kept; groups of which none was kept are missing.
+        """
+        newest = select(
+            samples.c.group_id,
+            samples.c.text,
+            func.row_number()
+            .over(partition_by=samples.c.group_id, order_by=(samples.c.timestamp.desc(), samples.c.slot.desc()))
+            .label("nth"),
+        )
+        annotated = exists().where(annotations.c.group_id == samples.c.group_id)
+        closed = exists().where(questions.c.group_id == samples.c.group_id, questions.c.state.in_(_LEFT))
+        found = newest.where(annotated | closed).subquery()
+        return self._frame(select(found.c.group_id, found.c.text).where(found.c.nth == 1))
+
+    def left(self) -> pl.DataFrame:
+        """Return what people skipped or flagged and did not take back since, oldest first.
+
+        Returns
+        -------
+        Columns ``group_id``, ``template``, ``annotator``, ``state``, ``comment``, ``kind``, ``closed_at``.
+        """
+        columns = (
+            questions.c.group_id,
+            groups.c.template,
+            questions.c.annotator,
+            questions.c.state,
+            questions.c.comment,
+            questions.c.kind,
+            questions.c.closed_at,
+        )
+        query = select(*columns).join(groups, groups.c.id == questions.c.group_id)
+        return self._frame(query.where(questions.c.state.in_(_LEFT)).order_by(questions.c.step, questions.c.id))
+
     def _frame(self, query: Select[Any]) -> pl.DataFrame:
         with self._database.read() as connection:
             return frame(connection, query)
@@ -125,6 +191,12 @@ def append(connection: Connection, answers: Sequence[Annotation]) -> list[int]:
     ids = list(range(last + 1, last + 1 + len(answers)))
     connection.execute(insert(annotations), [_row(i, answer) for i, answer in zip(ids, answers, strict=True)])
     return ids
+
+
+def _name(connection: Connection, ids: Sequence[int], names: Sequence[str | None]) -> None:
+    named = [{"annotation_id": i, "answer_id": storable(name)} for i, name in zip(ids, names, strict=False) if name]
+    if named:
+        connection.execute(insert(answer_ids), named)
 
 
 def update_states(connection: Connection, group_ids: Sequence[int]) -> None:

@@ -26,7 +26,7 @@ from sqlalchemy import (
     text,
 )
 
-REVISION = "0001"
+REVISION = "0002"
 """The newest migration; a database at this revision needs none."""
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -193,6 +193,13 @@ annotations = Table(
     Column("model_version", Text),
     Column("duration_seconds", Float),
     Index("ix_annotations_group_id_annotator_dimension", "group_id", "annotator", "dimension"),
+)
+
+answer_ids = Table(
+    "answer_ids",
+    metadata,
+    Column("annotation_id", BigInteger, ForeignKey("annotations.id"), primary_key=True, autoincrement=False),
+    Column("answer_id", Text, nullable=False),
 )
 
 audit_draws = Table(

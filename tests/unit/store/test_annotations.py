@@ -168,3 +168,52 @@ def test_add_when_many_are_imported_then_all_groups_are_answered(store: Store) -
 
     assert len(ids) == store.annotations.count() == store.pool.answered() == 12_000
     assert store.pool.unlabelled().height == 0
+
+
+def test_about_when_answers_came_with_names_then_they_stand_beside_them(store: Store, groups: Sequence[int]) -> None:
+    a, b = groups
+    store.annotations.add([an_annotation(a), an_annotation(b), an_annotation(a, None)], names=[None, "1001", None])
+
+    about = store.annotations.about([a, b])
+
+    assert about.select("id", "group_id", "label", "answer_id").rows() == [
+        (1, a, "info", None),
+        (2, b, "info", "1001"),
+        (3, a, None, None),
+    ]
+    assert about["created_at"].to_list() == [NOON] * 3
+    assert store.annotations.about([b])["id"].to_list() == [2]
+    assert store.annotations.about([]).is_empty()
+    assert store.annotations.names().rows() == [(2, "1001")]
+
+
+def test_texts_when_groups_were_annotated_skipped_or_flagged_then_the_newest_of_each(store: Store) -> None:
+    store.record("kafka", a_labelled_batch("a", "b", "c", "d", "a", texts=["a 1", "b 1", "c 1", "d 1", "a 2"]))
+    ids = dict(store.pool.counts().select("template", "group_id").iter_rows())
+    store.annotations.add([an_annotation(ids["a"])])
+    for template, close in (("b", store.questions.skip), ("c", store.questions.flag)):
+        store.questions.replace([Draft(ids[template], QuestionKind.STRATEGY, 0.0, {})], QuestionKind.STRATEGY)
+        close(store.questions.lease("ann", 1, 60)[0].id, "ann")
+
+    texts = dict(store.annotations.texts().iter_rows())
+
+    assert texts == {ids["a"]: "a 2", ids["b"]: "b 1", ids["c"]: "c 1"}
+
+
+def test_left_when_people_skip_and_flag_then_says_who_and_when(store: Store, clock: SettableClock) -> None:
+    store.record("kafka", a_labelled_batch("a", "b"))
+    for close in (store.questions.skip, lambda i, who: store.questions.flag(i, who, "two in one")):
+        (question,) = store.questions.lease("ann", 1, 60)
+        clock.forward(1)
+        close(question.id, "ann")
+
+    left = store.annotations.left()
+
+    assert left.select("annotator", "state", "comment", "kind").rows() == [
+        ("ann", "skipped", None, "strategy"),
+        ("ann", "flagged", "two in one", "strategy"),
+    ]
+    assert set(left["template"]) == {"a", "b"}
+    assert left["closed_at"].to_list() == [NOON + timedelta(seconds=1), NOON + timedelta(seconds=2)]
+    store.questions.undo("ann")
+    assert store.annotations.left()["state"].to_list() == ["skipped"]
