@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Protocol, Self
+from typing import Any, Protocol, Self, runtime_checkable
 
 import numpy as np
 import polars as pl
@@ -65,4 +65,15 @@ class Classifier(Protocol):
         ------
         ModelError
             The folder holds no such model, or a newer version of it.
+        """
+
+
+@runtime_checkable
+class Embeds(Protocol):
+    """What a classifier may offer besides: where texts lie, for strategies that ask about texts unlike each other."""
+
+    def vectors(self, texts: pl.Series) -> FloatArray:
+        """Return one row per normalised text, shape (n, d), of length 1 (0 for a text without any feature).
+
+        Texts alike lie close. It is pure, and a batch equals one by one.
         """

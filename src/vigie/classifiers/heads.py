@@ -2,12 +2,19 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any, Self
 
 import numpy as np
+import polars as pl
 
 from vigie.classifiers import FloatArray
-from vigie.classifiers.calibration import IntArray, balanced, fit_temperature, folds
+from vigie.classifiers.calibration import IntArray, balanced, fit_temperature, folds, softmax, widened
 from vigie.classifiers.logistic import Problem, Solution
+from vigie.errors import ModelError
+from vigie.labels import Dimension
+
+BoolArray = np.ndarray[Any, np.dtype[np.bool_]]
 
 _MAX_FOLDS = 5
 _HELD_OUT = 2000  # texts that one temperature needs at most; more of them, fewer folds
@@ -35,12 +42,114 @@ class Head:
     dual: FloatArray
 
 
+_NOTHING = Head((), 0, 1.0, np.zeros((0, 0)))
+
+
+class Heads:
+    """What was learned about all dimensions, their scores side by side: the columns of the first, then those of the second.
+
+    Parameters
+    ----------
+    dimensions
+        In the order of the scores.
+    heads
+        By dimension; one that is missing has learned nothing.
+    """
+
+    def __init__(self, dimensions: Sequence[Dimension], heads: Mapping[str, Head]) -> None:
+        self._labels = {dimension.name: dimension.label_names for dimension in dimensions}
+        self._heads = {name: heads.get(name, _NOTHING) for name in self._labels}
+        widths = [len(head.seen) if len(head.seen) > 1 else 0 for head in self._heads.values()]
+        self._ends = np.cumsum([0, *widths]).tolist()
+
+    @property
+    def n_columns(self) -> int:
+        """How many scores a text has."""
+        return int(self._ends[-1])
+
+    @property
+    def dual(self) -> FloatArray:
+        """The weights of all scores over the rows learned from, shape (n, n_columns)."""
+        return np.concatenate([head.dual for head in self._heads.values()], axis=1)
+
+    @property
+    def temperatures(self) -> dict[str, float]:
+        """What scores were divided by, by dimension."""
+        return {name: head.temperature for name, head in self._heads.items()}
+
+    def proba(self, scores: FloatArray) -> dict[str, FloatArray]:
+        """Return probabilities by dimension, each of shape (n, n_labels), from scores of shape (n, n_columns)."""
+        spans = zip(self._heads.items(), pairwise(self._ends), strict=True)
+        return {
+            name: widened(_proba(head, scores[:, start:end]), head.seen, head.n_answers, len(self._labels[name]))
+            for (name, head), (start, end) in spans
+        }
+
+    def column(self, dimension: str, label: str) -> int | None:
+        """Return the place of one label's score; None when the label was never told apart from another."""
+        place = list(self._heads).index(dimension)
+        code, seen = self._labels[dimension].index(label), self._heads[dimension].seen
+        start, end = self._ends[place : place + 2]
+        return None if start == end or code not in seen else int(start + seen.index(code))
+
+    def described(self) -> dict[str, dict[str, object]]:
+        """Return all but the weights, to be stored as JSON."""
+        return {
+            name: {"seen": list(head.seen), "n_answers": head.n_answers, "temperature": head.temperature}
+            for name, head in self._heads.items()
+        }
+
+    @classmethod
+    def restored(cls, dimensions: Sequence[Dimension], described: Mapping[str, Mapping[str, Any]]) -> Self:
+        """Rebuild what `described` returned.
+
+        Raises
+        ------
+        KeyError, TypeError, ValueError
+            It describes something else.
+        """
+        if set(described) != {dimension.name for dimension in dimensions}:
+            raise ValueError(f"heads of {', '.join(described) or 'no dimension'} do not fit the dimensions")
+        heads = {
+            name: Head(tuple(head["seen"]), head["n_answers"], head["temperature"], np.zeros((0, 0)))
+            for name, head in described.items()
+        }
+        return cls(dimensions, heads)
+
+
+def encoded(labels: pl.DataFrame, dimension: Dimension) -> IntArray:
+    """Return the labels of one dimension as places in its list, shape (n,), -1 where there is none.
+
+    Raises
+    ------
+    ModelError
+        A label is unknown.
+    """
+    if dimension.name not in labels.columns:
+        return np.full(len(labels), -1, dtype=np.int64)
+    names = labels[dimension.name].cast(pl.String)
+    known = pl.Series(dimension.label_names, dtype=pl.String)
+    if not (unknown := names.drop_nulls().filter(~names.drop_nulls().is_in(known.implode()))).is_empty():
+        expected = ", ".join(dimension.label_names)
+        raise ModelError(f"{dimension.name} {unknown[0]!r} is unknown; expected one of {expected}")
+    places = names.replace_strict(known, pl.Series(range(len(known)), dtype=pl.Int64), default=-1)
+    codes: IntArray = places.fill_null(-1).to_numpy()
+    return codes
+
+
+def _proba(head: Head, scores: FloatArray) -> FloatArray:
+    """Return probabilities of the labels seen; with a single one there is nothing to tell apart."""
+    return softmax(np.ascontiguousarray(scores)) if len(head.seen) > 1 else np.ones((len(scores), len(head.seen)))
+
+
 def learn(
     answers: Mapping[str, IntArray],
     weights: FloatArray,
     groups: IntArray,
     fit: Callable[[Sequence[Problem]], list[Solution]],
+    *,
     seed: int,
+    given: BoolArray | None = None,
 ) -> dict[str, Head]:
     """Fit and calibrate one regression per dimension, all in one optimisation.
 
@@ -56,9 +165,12 @@ def learn(
         Solves regressions over these rows.
     seed
         Decides which rows are held out.
+    given
+        Rows that nobody answered, shape (n,): they only teach, and neither calibrate nor count as answers.
     """
+    asked = np.ones(len(weights), dtype=np.bool_) if given is None else ~given
     lessons = {
-        name: _Lesson(codes, weights, groups, np.random.default_rng([seed, place]))
+        name: _Lesson(codes, weights, groups, asked, np.random.default_rng([seed, place]))
         for place, (name, codes) in enumerate(answers.items())
     }
     problems = [problem for lesson in lessons.values() for problem in lesson.problems]
@@ -69,15 +181,17 @@ def learn(
 class _Lesson:
     """The answers in one dimension, and the regressions they take: the real one, and one per fold held out."""
 
-    def __init__(self, codes: IntArray, weights: FloatArray, groups: IntArray, rng: np.random.Generator) -> None:
-        self._answered = np.flatnonzero(codes >= 0)
-        self._seen = np.unique(codes[self._answered])
+    def __init__(
+        self, codes: IntArray, weights: FloatArray, groups: IntArray, asked: BoolArray, rng: np.random.Generator
+    ) -> None:
+        self._answered = np.flatnonzero((codes >= 0) & asked)
+        self._seen = np.unique(codes[codes >= 0])
         self._targets = np.searchsorted(self._seen, codes) * (codes >= 0)
         self._weights = np.where(codes >= 0, weights, 0.0)
         self._held_out: list[IntArray] = []
         self.problems: list[Problem] = []
         if len(self._seen) > 1:
-            self._held_out = self._split(groups, rng)
+            self._held_out = self._split(groups, rng) if len(self._answered) else []
             self.problems = [self._problem(np.empty(0, dtype=np.int64)), *map(self._problem, self._held_out)]
 
     def head(self, solutions: list[Solution]) -> Head:
@@ -85,6 +199,8 @@ class _Lesson:
         seen, n_answers = tuple(self._seen.tolist()), len(self._answered)
         if not solutions:
             return Head(seen, n_answers, 1.0, np.zeros((len(self._targets), 0)))
+        if not self._held_out:
+            return Head(seen, n_answers, 1.0, solutions[0].dual)
         rows = np.concatenate(self._held_out)
         scores = [part.scores[held] for part, held in zip(solutions[1:], self._held_out, strict=True)]
         temperature = fit_temperature(np.concatenate(scores), self._targets[rows], self._weights[rows])

@@ -1,12 +1,10 @@
 """Linear models over hashed n-grams, one per dimension."""
 
 import json
-import re
 import zipfile
 import zlib
 from collections.abc import Mapping, Sequence
 from functools import partial
-from itertools import pairwise
 from pathlib import Path
 from typing import Any, Self
 
@@ -14,10 +12,11 @@ import numpy as np
 import polars as pl
 
 from vigie.classifiers import FloatArray
-from vigie.classifiers.calibration import IntArray, softmax, widened
-from vigie.classifiers.heads import Head, learn
+from vigie.classifiers.heads import Heads, encoded, learn
 from vigie.classifiers.logistic import inner_products, solve
+from vigie.classifiers.words import shared
 from vigie.errors import ModelError
+from vigie.features.projection import project
 from vigie.features.tfidf import HashedTfidf
 from vigie.labels import Dimension, Label, WordWeight
 
@@ -57,13 +56,12 @@ class LinearClassifier:
         self.dimensions = tuple(dimensions)
         self._chosen = {"seed": seed, "strength": strength, "bits": bits}
         self._features = HashedTfidf(bits=bits)
-        none = Head((), 0, 1.0, np.zeros((0, 0)))
-        self._use({dimension.name: none for dimension in self.dimensions}, np.zeros((0, 0), np.float32), np.zeros(0))
+        self._use(Heads(self.dimensions, {}), np.zeros((0, 0), np.float32), np.zeros(0))
 
     @property
     def parameters(self) -> dict[str, object]:
         """What was chosen for this model: numbers, strings and booleans by name, for the registry."""
-        temperatures = {f"temperature.{name}": round(head.temperature, 4) for name, head in self._heads.items()}
+        temperatures = {f"temperature.{name}": round(value, 4) for name, value in self._heads.temperatures.items()}
         return {**self._chosen, "n_columns": self._features.n_columns, **temperatures}
 
     def fit(self, texts: pl.Series, labels: pl.DataFrame, weights: pl.Series | None = None) -> Self:
@@ -83,7 +81,7 @@ class LinearClassifier:
         ModelError
             No row has an answer, or a label is unknown.
         """
-        answers = {dimension.name: _encoded(labels, dimension) for dimension in self.dimensions}
+        answers = {dimension.name: encoded(labels, dimension) for dimension in self.dimensions}
         if not any((codes >= 0).any() for codes in answers.values()):
             raise ModelError("no row has an answer; expected one in at least one dimension; answer a question first")
         counts = np.ones(len(texts)) if weights is None else weights.to_numpy().astype(np.float64)
@@ -91,9 +89,8 @@ class LinearClassifier:
         rows = self._features.fit(texts).transform(texts)
         steps = _STEPS if len(texts) <= _MANY else _FEW_STEPS
         fit = partial(solve, inner_products(rows), penalty=1 / self._chosen["strength"], max_iterations=steps)
-        heads = learn(answers, counts, groups, fit, int(self._chosen["seed"]))
-        dual = np.concatenate([head.dual for head in heads.values()], axis=1)
-        self._use(heads, rows.T.tocsr() @ dual.astype(np.float32), dual.sum(axis=0))
+        heads = Heads(self.dimensions, learn(answers, counts, groups, fit, seed=int(self._chosen["seed"])))
+        self._use(heads, rows.T.tocsr() @ heads.dual.astype(np.float32), heads.dual.sum(axis=0))
         return self
 
     def predict_proba(self, texts: pl.Series) -> dict[str, FloatArray]:
@@ -102,7 +99,15 @@ class LinearClassifier:
         Rows sum to 1. A dimension that was never answered gets equal probabilities.
         """
         parts = [self._proba(texts.slice(start, _CHUNK)) for start in range(0, max(len(texts), 1), _CHUNK)]
-        return {name: np.concatenate([part[name] for part in parts]) for name in self._heads}
+        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+    def vectors(self, texts: pl.Series) -> FloatArray:
+        """Return where texts lie, shape (n, 128), rows of length 1: a fixed random projection of the TF-IDF it learned.
+
+        Of n-grams that no answered text had, nothing is seen.
+        """
+        buckets = self._features.arrays()["buckets"].astype(np.int64)
+        return project(self._features.transform(texts), buckets)
 
     def explain(self, text: str, dimension: str, label: str) -> list[WordWeight]:
         """Return how much each word of one normalised text spoke for a label, in the order of the text.
@@ -110,25 +115,17 @@ class LinearClassifier:
         A word is what stands between blanks. The weight of an n-gram is shared among its characters; so the weights of all words
         and the intercept add up to the label's score, a calibrated log-odds against the average label.
         """
-        weights = self._column(dimension, label)
-        found = self._features.occurrences(text)
-        blank = np.array([character.isspace() for character in text], dtype=np.bool_)
-        inked = np.concatenate([[0], np.cumsum(~blank)])
-        each = found.values * weights[found.columns] / np.maximum(inked[found.ends] - inked[found.starts], 1)
-        edges = np.bincount(found.starts, weights=each, minlength=len(text) + 1)
-        edges -= np.bincount(found.ends, weights=each, minlength=len(text) + 1)
-        running = np.concatenate([[0.0], np.cumsum(np.where(blank, 0.0, np.cumsum(edges)[: len(text)]))])
-        words = [match.span() for match in re.finditer(r"\S+", text)]
-        return [WordWeight(text[start:end], start, end, float(running[end] - running[start])) for start, end in words]
+        return shared(text, self._features.occurrences(text), self._column(dimension, label))
 
     def save(self, folder: Path) -> None:
         """Write the fitted model into an existing empty folder, without pickle."""
-        heads = {
-            name: {"seen": list(head.seen), "n_answers": head.n_answers, "temperature": head.temperature}
-            for name, head in self._heads.items()
-        }
         dimensions = {dimension.name: list(dimension.label_names) for dimension in self.dimensions}
-        about = {"format": _FORMAT, "parameters": self._chosen, "dimensions": dimensions, "heads": heads}
+        about = {
+            "format": _FORMAT,
+            "parameters": self._chosen,
+            "dimensions": dimensions,
+            "heads": self._heads.described(),
+        }
         (folder / "linear.json").write_text(json.dumps(about, indent=1), encoding="utf-8")
         arrays = {"weights": self._weights, "intercepts": self._intercepts, **self._features.arrays()}
         np.savez(folder / "linear.npz", allow_pickle=False, **arrays)
@@ -156,54 +153,24 @@ class LinearClassifier:
         labels = about["dimensions"].items()
         model = cls([Dimension(name, tuple(map(Label, names))) for name, names in labels], **about["parameters"])
         model._features = HashedTfidf.from_arrays(arrays, bits=about["parameters"]["bits"])
-        heads = {
-            name: Head(tuple(head["seen"]), head["n_answers"], head["temperature"], np.zeros((0, 0)))
-            for name, head in about["heads"].items()
-        }
+        heads = Heads.restored(model.dimensions, about["heads"])
         model._use(heads, arrays["weights"].astype(np.float32), arrays["intercepts"].astype(np.float64))
-        if model._weights.shape != (model._features.n_columns, model._ends[-1]) or set(heads) != {*about["dimensions"]}:
+        if model._weights.shape != (model._features.n_columns, heads.n_columns):
             raise ValueError(f"weights {model._weights.shape} fit neither the n-grams nor the labels")
         return model
 
-    def _use(self, heads: Mapping[str, Head], weights: np.ndarray[Any, Any], intercepts: FloatArray) -> None:
-        self._heads, self._weights, self._intercepts = dict(heads), weights, intercepts
-        widths = [len(head.seen) if len(head.seen) > 1 else 0 for head in heads.values()]
-        self._ends = np.cumsum([0, *widths]).tolist()
+    def _use(self, heads: Heads, weights: np.ndarray[Any, Any], intercepts: FloatArray) -> None:
+        self._heads, self._weights, self._intercepts = heads, weights, intercepts
 
     def _proba(self, texts: pl.Series) -> dict[str, FloatArray]:
-        scores = (self._features.transform(texts) @ self._weights).astype(np.float64) + self._intercepts
-        sizes = {dimension.name: len(dimension.labels) for dimension in self.dimensions}
-        spans = zip(self._heads.items(), pairwise(self._ends), strict=True)
-        return {
-            name: widened(_head_proba(head, scores[:, start:end]), head.seen, head.n_answers, sizes[name])
-            for (name, head), (start, end) in spans
-        }
+        return self._heads.proba(
+            (self._features.transform(texts) @ self._weights).astype(np.float64) + self._intercepts
+        )
 
     def _column(self, dimension: str, label: str) -> FloatArray:
         """Return the weights of one label, shape (n_columns,); zeros when it was never told apart from another."""
-        place = list(self._heads).index(dimension)
-        code = self.dimensions[place].label_names.index(label)
-        start, end = self._ends[place : place + 2]
-        if start == end or code not in self._heads[dimension].seen:
+        place = self._heads.column(dimension, label)
+        if place is None:
             return np.zeros(self._features.n_columns)
-        column: FloatArray = self._weights[:, start + self._heads[dimension].seen.index(code)].astype(np.float64)
+        column: FloatArray = self._weights[:, place].astype(np.float64)
         return column
-
-
-def _head_proba(head: Head, scores: FloatArray) -> FloatArray:
-    """Return probabilities of the labels seen; with a single one there is nothing to tell apart."""
-    return softmax(np.ascontiguousarray(scores)) if len(head.seen) > 1 else np.ones((len(scores), len(head.seen)))
-
-
-def _encoded(labels: pl.DataFrame, dimension: Dimension) -> IntArray:
-    """Return the labels of one dimension as places in its list, -1 for null."""
-    if dimension.name not in labels.columns:
-        return np.full(len(labels), -1, dtype=np.int64)
-    names = labels[dimension.name].cast(pl.String)
-    known = pl.Series(dimension.label_names, dtype=pl.String)
-    if not (unknown := names.drop_nulls().filter(~names.drop_nulls().is_in(known.implode()))).is_empty():
-        expected = ", ".join(dimension.label_names)
-        raise ModelError(f"{dimension.name} {unknown[0]!r} is unknown; expected one of {expected}")
-    places = names.replace_strict(known, pl.Series(range(len(known)), dtype=pl.Int64), default=-1)
-    codes: IntArray = places.fill_null(-1).to_numpy()
-    return codes

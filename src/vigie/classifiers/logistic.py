@@ -15,6 +15,7 @@ from scipy.sparse import csr_matrix
 
 FloatArray = np.ndarray[Any, np.dtype[np.float64]]
 IntArray = np.ndarray[Any, np.dtype[np.int64]]
+SingleArray = np.ndarray[Any, np.dtype[np.float32]]
 
 _DENSE = 1500  # rows up to which all their inner products are kept; 18 MB
 _MEMORY = 8  # past steps that shape the next one
@@ -47,14 +48,28 @@ class Solution:
     scores: FloatArray
 
 
-def inner_products(rows: csr_matrix) -> Callable[[FloatArray], FloatArray]:
-    """Return what multiplies by ``X Xᵀ + 1``: the inner products of rows that have one more column, of ones, as intercept."""
+def inner_products(rows: csr_matrix, dense: SingleArray | None = None) -> Callable[[FloatArray], FloatArray]:
+    """Return what multiplies by ``X Xᵀ + 1``: the inner products of rows that have one more column, of ones, as intercept.
+
+    Parameters
+    ----------
+    rows
+        The sparse columns of ``X``, shape (n, k).
+    dense
+        Its other columns, shape (n, d).
+    """
+    beside = np.zeros((rows.shape[0], 0), dtype=np.float32) if dense is None else dense
     if rows.shape[0] <= _DENSE:
-        precise = rows.astype(np.float64)
-        dense = (precise @ precise.T).toarray() + 1
-        return lambda vectors: dense @ vectors
+        precise, full = rows.astype(np.float64), beside.astype(np.float64)
+        products = (precise @ precise.T).toarray() + full @ full.T + 1
+        return lambda vectors: products @ vectors
     columns = rows.T.tocsr()
-    return lambda vectors: rows @ (columns @ vectors.astype(rows.dtype)) + vectors.sum(axis=0)
+
+    def product(vectors: FloatArray) -> FloatArray:
+        single = vectors.astype(rows.dtype)
+        return rows @ (columns @ single) + beside @ (beside.T @ single) + vectors.sum(axis=0)
+
+    return product
 
 
 def solve(
