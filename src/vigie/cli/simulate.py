@@ -1,0 +1,268 @@
+"""`vigie simulate`: how many answers it takes, on a file whose labels are known."""
+
+import json
+import logging
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from vigie.cli import logs
+from vigie.cli.importing import batches
+from vigie.cli.options import DebugOption, JsonOption
+from vigie.cli.progress import progress
+from vigie.cli.simulate_report import report
+from vigie.errors import MissingExtraError, ModelError, SettingsError
+from vigie.messages import label_column
+
+if TYPE_CHECKING:
+    import numpy as np
+    import polars as pl
+
+    from vigie.classifiers import Classifier
+    from vigie.evaluation.peers import Encode
+    from vigie.evaluation.simulate import Plan, System
+    from vigie.evaluation.simulate_data import Messages
+    from vigie.labels import Dimension
+    from vigie.strategies import Strategy
+
+BUDGET = 500
+
+logger = logging.getLogger(__name__)
+
+DataArgument = Annotated[
+    Path, typer.Argument(metavar="DATA", help="CSV, JSONL or Parquet; the first two also as .gz.", show_default=False)
+]
+TextOption = Annotated[str, typer.Option("--text", metavar="COLUMN", help="The column that holds the messages.")]
+LabelOption = Annotated[
+    list[str],
+    typer.Option("--label", metavar="DIM=COLUMN", help="A column that holds labels; several are asked about at once."),
+]
+StrategyOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--strategy",
+        metavar="NAME",
+        help="A query strategy; may be given several times.  [default: that of a new project]",
+    ),
+]
+ModelOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--model", metavar="NAME", help="A classifier; may be given several times.  [default: that of a new project]"
+    ),
+]
+BudgetOption = Annotated[
+    int | None,
+    typer.Option(
+        "--budget", metavar="N", min=1, help=f"Answers in all.  [default: {BUDGET}, or all groups where they are fewer]"
+    ),
+]
+BatchOption = Annotated[int, typer.Option("--batch", metavar="N", min=1, help="Answers between two trainings.")]
+SeedsOption = Annotated[int, typer.Option("--seeds", metavar="N", min=1, help="Splits, each with draws of its own.")]
+KindOption = Annotated[
+    str | None,
+    typer.Option("--kind", metavar="logs|social", help="How texts are made comparable.  [default: what suits them]"),
+]
+TestOption = Annotated[
+    str,
+    typer.Option(
+        "--test",
+        metavar="templates|messages",
+        help="What is held out: whole templates, none of which can be asked about, or messages of the stream as it is.",
+    ),
+]
+ShareOption = Annotated[float, typer.Option("--test-share", min=0.01, max=0.9, help="Which part of them is held out.")]
+OnceOption = Annotated[bool, typer.Option("--once", help="Keep one message per template, in pool and test.")]
+PeersOption = Annotated[
+    bool, typer.Option("--peers", help="Run modAL, scikit-activeml and small-text on the same splits (extra: peers).")
+]
+HtmlOption = Annotated[
+    Path | None, typer.Option("--html", metavar="FILE", help="Write the curves as a page that needs no network.")
+]
+
+
+def simulate(
+    data: DataArgument,
+    text: TextOption,
+    label: LabelOption,
+    strategy: StrategyOption = None,
+    model: ModelOption = None,
+    budget: BudgetOption = None,
+    batch: BatchOption = 10,
+    seeds: SeedsOption = 5,
+    kind: KindOption = None,
+    test: TestOption = "templates",
+    test_share: ShareOption = 0.25,
+    once: OnceOption = False,
+    peers: PeersOption = False,
+    html: HtmlOption = None,
+    as_json: JsonOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Replay a labelled file: ask, learn, measure, as a project would, and count the answers it takes.
+
+    Needs no project. Each seed splits the file anew; the labels of the test are only ever compared with. How to read the
+    figures: docs/how-to/simulate.md.
+
+    Example: `vigie simulate tweets.csv --text text --label sentiment=airline_sentiment --html curves.html`
+    """
+    logs.set_up(debug=debug)
+    from vigie.evaluation.curves import as_json as plain  # noqa: PLC0415 — scikit-learn takes a second to import
+    from vigie.evaluation.curves_page import page  # noqa: PLC0415
+    from vigie.evaluation.simulate import simulate as run  # noqa: PLC0415
+
+    columns = label_columns(label)
+    systems = [*ours(model, strategy), *(others() if peers else [])]
+    messages, kind = read(data, text, columns, kind=kind, once=once)
+    plan = planned(messages, budget, batch=batch, seeds=seeds, test=test, test_share=test_share)
+    with progress("answers", len(systems) * plan.n_seeds * len(plan.steps) * plan.batch) as advance:
+        curves = run(messages, systems, plan, advance=advance)
+    if html is not None:
+        html.write_text(page(curves, f"{data.name}: macro-F1 by number of answers"), encoding="utf-8")
+    if as_json:
+        print(json.dumps(plain(curves)))
+        return
+    from rich.console import Console  # noqa: PLC0415 — Rich takes a while to import
+
+    console = Console(highlight=False)
+    for part in report(curves, messages, plan, kind=kind):
+        console.print(part)
+
+
+def label_columns(given: Sequence[str]) -> dict[str, str]:
+    """Return columns by dimension from ``DIM=COLUMN``.
+
+    Raises
+    ------
+    SettingsError
+        One is not written like that, or names a dimension twice.
+    """
+    columns: dict[str, str] = {}
+    for pair in given:
+        dimension, equals, column = pair.partition("=")
+        if not equals or not dimension or not column:
+            raise SettingsError(f"--label is {pair!r}; expected DIM=COLUMN, such as sentiment=airline_sentiment")
+        if dimension in columns:
+            raise SettingsError(f"--label names {dimension} twice; expected each dimension once")
+        columns[dimension] = column
+    return columns
+
+
+def read(data: Path, text: str, columns: Mapping[str, str], *, kind: str | None, once: bool) -> tuple["Messages", str]:
+    """Read a labelled file; return its messages and the kind of text they were taken for.
+
+    Raises
+    ------
+    SettingsError
+        The file cannot be read, has no such column, or has too little to learn from.
+    UnknownPartError
+        There is no such kind of text.
+    """
+    import polars as pl  # noqa: PLC0415 — takes a while to import
+
+    from vigie.evaluation.simulate_data import Messages, guess_kind  # noqa: PLC0415
+    from vigie.text import normaliser  # noqa: PLC0415
+
+    parts = list(batches(data, [text, *columns.values()]))
+    if not sum(part.height for part in parts):
+        raise SettingsError(f"{data} has no row")
+    frame = pl.concat(parts)
+    kind = kind or guess_kind(frame[text])
+    return Messages.of(frame, text, columns, normalise=normaliser(kind), once=once), kind
+
+
+def planned(
+    messages: "Messages", budget: int | None, *, batch: int, seeds: int, test: str, test_share: float
+) -> "Plan":
+    """Return how a file is replayed; without a budget, as much of the usual one as there are groups.
+
+    Raises
+    ------
+    SettingsError
+        There is no such test.
+    """
+    from vigie.evaluation.simulate import Plan, fitting  # noqa: PLC0415 — scikit-learn takes a second to import
+    from vigie.evaluation.simulate_data import Held  # noqa: PLC0415
+
+    if test not in set(Held):
+        raise SettingsError(f"--test is {test!r}; expected {' or '.join(Held)}")
+    plan = Plan(budget or BUDGET, batch, seeds, Held(test), test_share)
+    return plan if budget else fitting(messages, plan, most=BUDGET)
+
+
+def ours(models: Sequence[str] | None, strategies: Sequence[str] | None) -> list["System"]:
+    """Return Vigie with each model and each strategy.
+
+    Raises
+    ------
+    UnknownPartError
+        One of them is not installed; the message lists those that are.
+    MissingExtraError
+        One of them needs more packages.
+    """
+    from vigie import plugins  # noqa: PLC0415 — with what it loads
+    from vigie.evaluation.simulate import Vigie  # noqa: PLC0415
+    from vigie.settings.models import LearningSettings  # noqa: PLC0415
+
+    usual = LearningSettings()
+    return [
+        Vigie(
+            model,
+            strategy,
+            partial(_made, plugins.load("classifiers", model)),
+            partial(_ranked, plugins.load("strategies", strategy)()),
+            predicts_at_once=not getattr(plugins.load("classifiers", model), "needs_answers", True),
+        )
+        for model in models or [usual.classifier]
+        for strategy in strategies or [usual.strategy]
+    ]
+
+
+def others() -> list["System"]:
+    """Return the peers.
+
+    Raises
+    ------
+    MissingExtraError
+        A library is not installed.
+    """
+    from vigie.evaluation.peers import installed  # noqa: PLC0415 — extras
+    from vigie.evaluation.peers.system import PeerSystem, Workshop  # noqa: PLC0415
+
+    encode = _encoder()
+    workshop = Workshop(encode)
+    return [PeerSystem(peer, workshop) for peer in installed(embeddings=encode is not None)]
+
+
+def _made(classifier: type["Classifier"], dimensions: Sequence["Dimension"], seed: int) -> "Classifier":
+    return classifier(dimensions, seed=seed)
+
+
+def _ranked(
+    strategy: "Strategy",
+    left: "pl.DataFrame",
+    model: "Classifier | None",
+    answered: "pl.DataFrame",
+    n: int,
+    rng: "np.random.Generator",
+) -> list[int]:
+    """Choose what the learner would."""
+    from vigie.learner.ranking import candidates, rank  # noqa: PLC0415 — with the learner
+
+    found: Any = model  # a classifier knows its dimensions, as the learner's models do
+    names = [column.removeprefix(label_column("")) for column in left.columns if column.startswith(label_column(""))]
+    drafts = rank(candidates(left, rng), found, strategy, dimensions=names, n=n, rng=rng, answered=answered)
+    return [draft.group_id for draft in drafts]
+
+
+def _encoder() -> "Encode | None":
+    from vigie.features.encoder_cache import embeddings  # noqa: PLC0415 — an extra
+
+    try:
+        return embeddings("default").of
+    except (MissingExtraError, ModelError) as error:
+        logger.warning("peers run without sentence embeddings: %s", error)
+        return None
