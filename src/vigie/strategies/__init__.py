@@ -22,12 +22,33 @@ class Candidates:
     sizes
         Messages in each group, shape (n,), at least 1.
     proba
-        Label probabilities by dimension, each of shape (n, n_labels); rows sum to 1.
+        Label probabilities by dimension, each of shape (n, n_labels); rows sum to 1. Empty before there is a model.
+    vectors
+        Where each template lies, shape (n, d), rows of length 1; templates alike lie close. None when nobody knows.
+    answered
+        The same of groups already answered, shape (m, d).
+    answers
+        By dimension the label of each of those, shape (m,), as a column of `proba`; -1 where there is none.
+    urgency
+        How much sooner than usual each group is to be asked about, shape (n,), a factor greater than 0; 1 where left out.
     """
 
     templates: pl.Series
     sizes: IntArray
     proba: Mapping[str, FloatArray]
+    vectors: FloatArray | None = None
+    answered: FloatArray | None = None
+    answers: Mapping[str, IntArray] | None = None
+    urgency: FloatArray | None = None
+
+    @property
+    def weights(self) -> FloatArray:
+        """How much one answer is worth, shape (n,): ``log(1 + messages in the group)`` times the urgency.
+
+        One answer covers all messages of its group, with diminishing returns.
+        """
+        logs = np.log1p(self.sizes)
+        return logs if self.urgency is None else logs * self.urgency
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,10 +1,34 @@
 """One question serves all dimensions: joining their uncertainties, weighing them by traffic, taking the best."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 
-from vigie.strategies import FloatArray, IntArray
+from vigie.strategies import Candidates, Choice, FloatArray, IntArray
+
+_TOP = 10  # one group in so many tells how unsure a dimension is where it is least sure
+_SURE = 0.2  # below this a dimension is not stretched any more: it is sure everywhere
+
+
+def evened(uncertainties: Mapping[str, FloatArray]) -> dict[str, FloatArray]:
+    """Return uncertainties on one scale: each dimension's is divided by its mean over its own most uncertain tenth.
+
+    So a dimension of seventy labels, where everything seems unsure, does not drown one of two. But nothing is divided by less
+    than 0.2: a dimension that is sure everywhere stays small, and stops driving the questions.
+
+    Parameters
+    ----------
+    uncertainties
+        By dimension, each of shape (n,) in [0, 1].
+
+    Examples
+    --------
+    >>> evened({"hard": np.array([0.8, 0.4]), "settled": np.array([0.0, 0.02])})
+    {'hard': array([1. , 0.5]), 'settled': array([0. , 0.1])}
+    """
+    return {name: values / max(_top_mean(values), _SURE) for name, values in uncertainties.items()}
 
 
 def joint(uncertainties: Mapping[str, FloatArray], weights: Mapping[str, float] | None = None) -> FloatArray:
@@ -32,11 +56,6 @@ def joint(uncertainties: Mapping[str, FloatArray], weights: Mapping[str, float] 
     ).astype(np.float64)
 
 
-def by_traffic(scores: FloatArray, sizes: IntArray) -> FloatArray:
-    """Return scores times ``log(1 + messages in the group)``: one answer covers them all, with diminishing returns."""
-    return scores * np.log1p(sizes)
-
-
 def best(scores: FloatArray, n: int, rng: np.random.Generator) -> IntArray:
     """Return the rows of the `n` highest scores, highest first; chance decides between equal ones.
 
@@ -50,3 +69,86 @@ def best(scores: FloatArray, n: int, rng: np.random.Generator) -> IntArray:
     tied = rng.permutation(np.flatnonzero(scores == last))[: n - len(above)]
     rows = np.concatenate([rng.permutation(above), tied])
     return rows[np.argsort(-scores[rows], kind="stable")]
+
+
+def falling(scores: FloatArray) -> FloatArray:
+    """Return scores in the order of choice, none above the one before: what a batch chose first is asked first."""
+    return np.minimum.accumulate(scores)
+
+
+def others(chosen: Sequence[int], scores: FloatArray, n: int, rng: np.random.Generator) -> IntArray:
+    """Return the rows of the highest scores that are not chosen yet, as many as `n` lacks."""
+    left = np.delete(np.arange(len(scores)), chosen)
+    return left[best(scores[left], n - len(chosen), rng)]
+
+
+def choices(rows: Sequence[int], scores: FloatArray, reason: Callable[[int], Mapping[str, object]]) -> list[Choice]:
+    """Return rows as choices in the order given.
+
+    Parameters
+    ----------
+    rows
+        The candidates chosen, best first.
+    scores
+        Of those rows, in the same order; made to fall.
+    reason
+        Says why a row was chosen.
+    """
+    pairs = zip(rows, falling(scores).tolist(), strict=True)
+    return [Choice(int(row), score, reason(int(row))) for row, score in pairs]
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """How unsure a model is about each candidate in all dimensions.
+
+    Parameters
+    ----------
+    candidates
+        Those.
+    each
+        Uncertainty by dimension on one scale, each of shape (n,).
+    scores
+        Of all dimensions together, times the weight of each group, shape (n,); the weight alone before there is a model.
+    weights
+        How much each dimension counts; 1 where left out.
+    """
+
+    candidates: Candidates
+    each: Mapping[str, FloatArray]
+    scores: FloatArray
+    weights: Mapping[str, float]
+
+    @classmethod
+    def of(
+        cls, candidates: Candidates, measure: Callable[[FloatArray], FloatArray], weights: Mapping[str, float]
+    ) -> Self:
+        """Measure the uncertainty of each dimension's probabilities, and join them."""
+        return cls.joined(candidates, {name: measure(proba) for name, proba in candidates.proba.items()}, weights)
+
+    @classmethod
+    def joined(cls, candidates: Candidates, each: Mapping[str, FloatArray], weights: Mapping[str, float]) -> Self:
+        """Join the uncertainties of dimensions, each of shape (n,) in [0, 1]."""
+        if not each or not len(candidates.sizes):
+            return cls(candidates, {}, candidates.weights, weights)
+        even = evened(each)
+        return cls(candidates, even, joint(even, weights) * candidates.weights, weights)
+
+    def driver(self, row: int) -> str:
+        """Return the dimension that speaks most for asking about a candidate."""
+        return max(self.each, key=lambda name: float(self.each[name][row]) * self.weights.get(name, 1.0))
+
+    def reason(self, row: int) -> dict[str, object]:
+        """Say how close the two likeliest labels of the driving dimension are; that a group is frequent without a model."""
+        size = int(self.candidates.sizes[row])
+        if not self.each:
+            return {"why": "frequent", "size": size}
+        dimension = self.driver(row)
+        two = np.sort(self.candidates.proba[dimension][row])[-2:]
+        gap = float(two[-1] - two[0]) if len(two) > 1 else 1.0
+        return {"why": "uncertain", "dimension": dimension, "margin": round(gap, 4), "size": size}
+
+
+def _top_mean(values: FloatArray) -> float:
+    n_top = -(-len(values) // _TOP)
+    return float(np.partition(values, -n_top)[-n_top:].mean())

@@ -6,7 +6,7 @@ from typing import ClassVar
 import numpy as np
 
 from vigie.strategies import Candidates, Choice, FloatArray
-from vigie.strategies.joint import best, by_traffic, joint
+from vigie.strategies.joint import best, joint
 
 
 def least_confidence(proba: FloatArray) -> FloatArray:
@@ -116,8 +116,7 @@ class Uncertainty:
     def query(self, candidates: Candidates, n: int, rng: np.random.Generator) -> list[Choice]:
         """Return at most `n` different candidates, best first; the same generator state gives the same answer."""
         each = {name: self.uncertainty(proba) for name, proba in candidates.proba.items()}
-        scores = joint(each, self._weights) if each else np.ones(len(candidates.sizes))
-        scores = by_traffic(scores, candidates.sizes)
+        scores = (joint(each, self._weights) if each else 1.0) * candidates.weights
         return [
             Choice(row, float(scores[row]), self._reason(candidates, each, row))
             for row in best(scores, n, rng).tolist()
