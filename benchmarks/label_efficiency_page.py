@@ -1,0 +1,119 @@
+"""The figures of `docs/explanation/label-efficiency.md`, from trials that are done."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import product
+from typing import Any
+
+import numpy as np
+from scipy.stats import t
+
+from vigie.evaluation.curves import About, Run, Trial, runs
+
+BUDGETS = (0, 50, 100, 200, 300)
+FRAME = "# How many answers it takes\n\n<!-- figures -->\n<!-- end of figures -->\n"
+
+
+def results(cases: Mapping[str, Any], kept: Sequence[Any], *, n_seeds: int) -> str:
+    """Return a section per case: the command, a table per dimension, and what it says.
+
+    Parameters
+    ----------
+    cases
+        By name.
+    kept
+        Trials that are done.
+    n_seeds
+        How many a finished system has.
+    """
+    lines: list[str] = []
+    for name, case in cases.items():
+        here = [one for one in kept if one.case == name]
+        if here:
+            lines += ["", f"### {name}", "", "```", case.command(), "```", *_tables(here, n_seeds)]
+    left = [name for name in cases if not any(one.case == name for one in kept)]
+    if left:
+        lines += ["", f"Not run yet: {', '.join(left)}."]
+    return "\n".join([*lines, "", ""])
+
+
+def _tables(kept: Sequence[Any], n_seeds: int) -> Iterator[str]:
+    found: dict[tuple[About, str], dict[int, Trial]] = {}
+    for one in sorted(kept, key=lambda one: (one.about.system != "vigie", one.about.system)):
+        for dimension, trial in one.trials.items():
+            found.setdefault((one.about, dimension), {})[one.seed] = trial
+    curves = runs({key: list(trials.values()) for key, trials in found.items()})
+    seeds = {(*_name(about), dimension): len(trials) for (about, dimension), trials in found.items()}
+    for dimension in dict.fromkeys(run.dimension for run in curves):
+        here = [run for run in curves if run.dimension == dimension]
+        shown = [n for n in BUDGETS if any(n in run.answers for run in here)]
+        yield ""
+        yield f"| **{dimension}** | {' | '.join(map(str, shown))} | all | 90 % | 95 % | 98 % | s/step | seeds |"
+        yield "|---" * (len(shown) + 7) + "|"
+        for run in here:
+            yield _row(run, shown, seeds[*_name(run), dimension], n_seeds)
+        yield ""
+        yield from _verdicts(here)
+        yield from _below({about: trials for (about, name), trials in found.items() if name == dimension})
+
+
+def _name(run: About | Run) -> tuple[str, str, str]:
+    return run.system, run.model, run.strategy
+
+
+def _row(run: Run, shown: Sequence[int], n_done: int, n_seeds: int) -> str:
+    goals = (run.answers_to_90, run.answers_to_95, run.answers_to_98)
+    cells = [
+        _called(run),
+        *(_score(run, n) for n in shown),
+        _figure(run.full_supervision),
+        *("-" if goal is None else str(goal) for goal in goals),
+        _figure(run.seconds_per_step),
+        str(n_done) if n_done >= n_seeds else f"{n_done}, unfinished",
+    ]
+    return f"| {' | '.join(cells)} |"
+
+
+def _called(run: About | Run) -> str:
+    return f"{run.system}: {run.model}, {run.strategy}"
+
+
+def _verdicts(curves: Sequence[Run]) -> Iterator[str]:
+    """Say how many of the best peer's answers Vigie needs for 90 %."""
+    peers = [run.answers_to_90 for run in curves if run.system != "vigie" and run.answers_to_90 is not None]
+    best = min(peers, default=None)
+    most = max((run.answers[-1] for run in curves if run.system != "vigie"), default=0)
+    for run in curves:
+        if run.system == "vigie" and most:
+            of = f"of the best peer's {best}" if best else f"(no peer gets there in {most})"
+            share = f" {run.answers_to_90 / best:.2f} times" if best and run.answers_to_90 else ""
+            yield f"- {_called(run)}: {run.answers_to_90 or 'not'} to 90 %,{share} {of}"
+
+
+def _below(found: Mapping[About, Mapping[int, Trial]]) -> Iterator[str]:
+    """Say where a peer was above Vigie beyond noise: the 95 % interval of the difference over the same seeds excludes 0."""
+    for ours, theirs, n in product(found, found, BUDGETS[1:]):
+        if ours.system != "vigie" or theirs.system == "vigie":
+            continue
+        pairs = [(found[ours][seed], found[theirs][seed]) for seed in found[ours] if seed in found[theirs]]
+        gaps = np.array([_at(two, n) - _at(one, n) for one, two in pairs if n in one.answers and n in two.answers])
+        if len(gaps) > 1:
+            half = float(t.ppf(0.975, len(gaps) - 1) * gaps.std(ddof=1) / np.sqrt(len(gaps)))
+            if gaps.mean() > half:
+                yield f"- {_called(ours)}: at {n} below {_called(theirs)} by {gaps.mean():.2f} ±{half:.2f}"
+
+
+def _at(trial: Trial, n: int) -> float:
+    return trial.macro_f1[trial.answers.index(n)]
+
+
+def _score(run: Run, n: int) -> str:
+    if n not in run.answers:
+        return "-"
+    place = run.answers.index(n)
+    high, low = run.high[place], run.low[place]
+    spread = f" ±{(high - low) / 2:.2f}" if high is not None and low is not None else ""
+    return f"{_figure(run.macro_f1[place])}{spread}"
+
+
+def _figure(value: float | None) -> str:
+    return "-" if value is None else f"{value:.2f}"
