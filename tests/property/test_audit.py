@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
+from benchmarks.audit_coverage import coverage
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -140,3 +141,10 @@ def test_estimate_when_many_projects_are_simulated_then_it_is_unbiased_and_cover
     covered = [one.low <= project.truth <= one.high for one, project in zip(estimates, projects, strict=True)]
     assert abs(np.mean(errors)) < 3 * np.std(errors) / np.sqrt(PROJECTS) + 0.005
     assert np.mean(covered) >= 0.93
+
+
+def test_numbers_when_projects_are_simulated_then_intervals_and_promises_keep_their_word() -> None:
+    found = coverage(60, seed=4)
+
+    assert {name: share for name, (share, _) in found.items() if share < 0.93} == {}
+    assert found["promise, model on new groups 0.9"][1] >= 20

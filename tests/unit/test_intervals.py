@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vigie.intervals import wilson
+from vigie.intervals import wilson, wilson_bounds
 
 
 @pytest.mark.parametrize(("successes", "n"), [(0, 1), (0, 10), (5, 10), (10, 10), (980, 1000)])
@@ -39,3 +39,20 @@ def test_wilson_when_sampled_often_then_contains_the_truth_as_promised() -> None
     inside = [interval.low <= 0.9 <= interval.high for interval in (wilson(int(hit), 40) for hit in hits)]
 
     assert np.mean(inside) > 0.93
+
+
+def test_wilson_bounds_when_taken_together_then_as_one_by_one() -> None:
+    shares, n = np.array([0.0, 0.3, 1.0, 0.5]), np.array([4.0, 10.0, 200.0, 1.0])
+
+    low, high = wilson_bounds(shares, n)
+
+    each = [wilson(share * trials, trials) for share, trials in zip(shares, n, strict=True)]
+    assert low == pytest.approx([one.low for one in each])
+    assert high == pytest.approx([one.high for one in each])
+
+
+def test_wilson_bounds_when_there_are_no_trials_then_nothing_is_known() -> None:
+    low, high = wilson_bounds(np.array([float("nan"), 0.2]), np.zeros(2))
+
+    assert low == pytest.approx([0, 0])
+    assert high == pytest.approx([1, 1])

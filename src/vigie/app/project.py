@@ -128,7 +128,8 @@ class Project:
         dimensions = settings.as_dimensions()
         path = self.folder / settings.rules.path
         rules = Rules.load(path, dimensions) if path.exists() else Rules.empty(dimensions)
-        return Policy(dimensions, rules, settings.rules.precedence, settings.routing.confidence)
+        targets = {one.name: one.target_precision for one in settings.dimensions if one.target_precision is not None}
+        return Policy(dimensions, rules, settings.rules.precedence, settings.routing.confidence, targets)
 
     def read_again(self) -> Settings:
         """Return what the settings are now, which `follow` can put in force.

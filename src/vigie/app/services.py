@@ -7,13 +7,15 @@ from typing import Any
 
 import polars as pl
 
+from vigie.app.numbers import Judge
 from vigie.app.project import Project
 from vigie.app.watcher import Watcher
 from vigie.errors import SettingsError, UnavailableError
 from vigie.labelling import Labelling
 from vigie.labels import Dimension, Prediction, WordWeight
-from vigie.learner.audit import estimate
+from vigie.learner.trainer import points
 from vigie.monitoring import Metrics, Snapshot
+from vigie.registry import VersionInfo
 from vigie.settings import Settings
 from vigie.store import Series
 
@@ -37,7 +39,8 @@ class Services:
         self._project = project
         self._watcher = watcher
         self._metrics = Metrics()
-        self._accuracy = _Remembered(self._estimate)
+        self._judge = Judge(project)
+        self._numbers = _Remembered(lambda _key: self._judge.measure())
         self._versions = _Remembered(self._list_versions, seconds=2.0)
 
     @property
@@ -101,6 +104,7 @@ class Services:
     def status(self) -> dict[str, Any]:
         """Return everything worth knowing at a glance, as plain values."""
         store = self._project.store
+        measured, versions = self._measured(), self._versions.get(None)
         return {
             "project": {
                 "name": self.settings.project.name,
@@ -116,8 +120,10 @@ class Services:
             "questions": store.questions.counts(),
             "answers": store.annotations.count(),
             "training": self._training(),
-            "model": {"champion": self._champion(), "versions": self._versions.get(None) or []},
-            "accuracy": self._accuracy.get((self._champion(), store.annotations.last_id())) or {},
+            "model": {"champion": self._champion(), "versions": _plain(versions)},
+            "accuracy": {name: one["accuracy"] for name, one in measured["numbers"].items() if one},
+            **measured,
+            "advice": _plain(self._judge.advice(points(versions))),
             "roles": [_plain(role) for role in self._alive()],
             "problems": [problem for problem in self._problems() if problem],
         }
@@ -137,8 +143,7 @@ class Services:
     def metrics(self) -> bytes:
         """Return all metrics in Prometheus's text format."""
         store = self._project.store
-        accuracy = self._accuracy.get((self._champion(), store.annotations.last_id())) or {}
-        champion = self._champion()
+        numbers, champion = self._measured()["numbers"], self._champion()
         return self._metrics.render(
             Snapshot(
                 totals=store.traffic.totals(),
@@ -149,7 +154,7 @@ class Services:
                 inbox=store.inbox.waiting(),
                 aliases={"champion": champion} if champion else {},
                 lag=_lag(self._alive()),
-                accuracy={name: value["value"] for name, value in accuracy.items() if value},
+                accuracy={name: one["accuracy"]["value"] for name, one in numbers.items() if one},
             )
         )
 
@@ -191,18 +196,23 @@ class Services:
     def _problems(self) -> list[str | None]:
         return [self._watcher.settings_problem, self._watcher.model_problem, self._learner().get("problem")]
 
-    def _list_versions(self, _key: object) -> list[dict[str, Any]]:
+    def _measured(self) -> dict[str, Any]:
+        """Return ``numbers`` and ``automatic``, as `Judge.measure` does."""
+        policy = self._project.labeller.policy
+        key = (
+            self._champion(),
+            self._project.store.annotations.last_id(),
+            policy.confidence,
+            dict(policy.targets),
+            dict(policy.thresholds),
+        )
+        return dict(_plain(self._numbers.get(key)))
+
+    def _list_versions(self, _key: object) -> list[VersionInfo]:
         try:
-            return [_plain(version) for version in self._project.registry.versions(limit=50)]
+            return self._project.registry.versions(limit=50)
         except UnavailableError:
             return []
-
-    def _estimate(self, _key: object) -> dict[str, dict[str, Any]]:
-        model = self._project.labeller.model
-        if model is None:
-            return {}
-        estimates = estimate(self._project.store, model, self.dimensions)
-        return {name: _plain(value) for name, value in estimates.items() if value is not None}
 
 
 class _Remembered:

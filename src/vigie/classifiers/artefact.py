@@ -2,7 +2,7 @@
 
 ::
 
-    model.json       format, classifier, text normaliser, dimensions with labels and guidelines
+    model.json       format, classifier, text normaliser, dimensions with labels and guidelines, evidence for thresholds
     answers.parquet  one row per answered template, its labels in columns `label:<dimension>`
     classifier/      whatever the classifier's `save` writes
 
@@ -42,6 +42,9 @@ class Artefact:
         Labels that people gave, by template and dimension; they go before predictions.
     version
         Its number in the registry; None before it is registered.
+    evidence
+        By dimension, pairs of a confidence and a lower bound of the precision of all labels at or above it, as the audit
+        sample showed when it was made.
     """
 
     classifier: Classifier
@@ -49,6 +52,7 @@ class Artefact:
     text: str
     answers: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     version: str | None = None
+    evidence: Mapping[str, Sequence[tuple[float, float]]] = field(default_factory=dict)
 
     def predict_proba(self, templates: pl.Series) -> dict[str, FloatArray]:
         """Return calibrated probabilities by dimension, each of shape (n, n_labels), columns in the dimension's order."""
@@ -68,6 +72,7 @@ class Artefact:
             "classifier": self.classifier.name,
             "text": self.text,
             "dimensions": [asdict(dimension) for dimension in self.dimensions],
+            "evidence": self.evidence,
         }
         (folder / "model.json").write_text(json.dumps(about, indent=1, ensure_ascii=False), encoding="utf-8")
         self._answer_columns().write_parquet(folder / "answers.parquet")
@@ -89,10 +94,11 @@ class Artefact:
                 raise ModelError(f"{folder} has format {about['format']}; expected {_FORMAT}; update Vigie")
             name, text, dimensions = str(about["classifier"]), str(about["text"]), _dimensions(about["dimensions"])
             answers = _answers(pl.read_parquet(folder / "answers.parquet"), dimensions)
-        except (OSError, ValueError, KeyError, TypeError, pl.exceptions.PolarsError) as error:
+            evidence = _evidence(about.get("evidence", {}))  # versions made before there was any have none
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, pl.exceptions.PolarsError) as error:
             raise ModelError(f"{folder} holds no model version that can be read: {error}; train again") from error
         classifier = plugins.load("classifiers", name).load(folder / "classifier")
-        return cls(classifier, dimensions, text, answers, version)
+        return cls(classifier, dimensions, text, answers, version, evidence)
 
     def _answer_columns(self) -> pl.DataFrame:
         columns = {
@@ -107,6 +113,10 @@ def _dimensions(described: Sequence[Mapping[str, Any]]) -> tuple[Dimension, ...]
     return tuple(
         Dimension(**{**some, "labels": tuple(Label(**label) for label in some["labels"])}) for some in described
     )
+
+
+def _evidence(described: Mapping[str, Sequence[Sequence[float]]]) -> dict[str, tuple[tuple[float, float], ...]]:
+    return {name: tuple((float(at), float(low)) for at, low in pairs) for name, pairs in described.items()}
 
 
 def _answers(frame: pl.DataFrame, dimensions: Sequence[Dimension]) -> dict[str, dict[str, str]]:

@@ -17,7 +17,7 @@ from typing import Any, Protocol
 import numpy as np
 import polars as pl
 
-from vigie.intervals import wilson
+from vigie.intervals import Interval, wilson
 from vigie.labels import Dimension
 from vigie.learner.answers import Answers
 from vigie.messages import label_column
@@ -84,9 +84,9 @@ def estimate_answers(
 ) -> dict[str, Estimate | None]:
     """Return a model's accuracy by dimension, like `estimate`, from answers at hand and the messages in all groups."""
     seen = right(model, answers.train, dimensions)
-    audited = right(model, answers.audit, dimensions)
+    audited = right(model, with_traffic(answers.audit), dimensions)
     return {
-        dimension.name: _stratified(seen[dimension.name], audited[dimension.name], n_messages)
+        dimension.name: estimate_accuracy(seen[dimension.name], audited[dimension.name], n_messages)
         if dimension.name in seen
         else None
         for dimension in dimensions
@@ -110,15 +110,29 @@ def right(model: Model, groups: pl.DataFrame, dimensions: Sequence[Dimension]) -
     By dimension that the model knows: ``group_id``, ``count`` and ``right`` (Boolean) of the groups answered in it, in
     the order given.
     """
+    return {name: rows.select("group_id", "count", "right") for name, rows in judged(model, groups, dimensions).items()}
+
+
+def judged(model: Model, groups: pl.DataFrame, dimensions: Sequence[Dimension]) -> dict[str, pl.DataFrame]:
+    """Return what a model says about answered groups beside what people said; parameters are those of `right`.
+
+    Returns
+    -------
+    By dimension that the model knows, the groups answered in it, in the order given: ``group_id``, ``count``, ``given``
+    and ``said`` (String), ``confidence`` (in [0, 1], rounded as the stream rounds it) and ``right`` (Boolean).
+    """
     proba = model.predict_proba(groups["template"])
     known = {dimension.name: dimension for dimension in model.dimensions}
     found = {}
     for name in [dimension.name for dimension in dimensions if dimension.name in known]:
         names = pl.Series(known[name].label_names, dtype=pl.String)
         said = names.gather(proba[name].argmax(axis=1)) if groups.height else names.clear()
-        answered = groups.select("group_id", "count", given=label_column(name)).with_columns(said=said)
+        sure = proba[name].max(axis=1).astype(np.float32).astype(np.float64) if groups.height else []
+        answered = groups.select("group_id", "count", given=label_column(name)).with_columns(
+            said=said, confidence=pl.Series(sure, dtype=pl.Float64).round(4)
+        )
         answered = answered.filter(pl.col("given").is_not_null())
-        found[name] = answered.select("group_id", "count", right=pl.col("said") == pl.col("given"))
+        found[name] = answered.with_columns(right=pl.col("said") == pl.col("given"))
     return found
 
 
@@ -145,10 +159,27 @@ def successive(sizes: FloatArray, right: BoolArray, total: float) -> float:
     >>> round(successive(np.array([90.0, 5.0]), np.array([True, False]), 100), 3)
     0.901
     """
-    known = np.cumsum(sizes * right) - sizes * right
+    return float(shares(sizes, right[:, None], total)[0])
+
+
+def shares(sizes: FloatArray, flags: BoolArray, total: float) -> FloatArray:
+    """Estimate several shares at once, like `successive`.
+
+    Parameters
+    ----------
+    sizes, total
+        As for `successive`.
+    flags
+        Which groups count for each share, shape (n, n_shares).
+
+    Returns
+    -------
+    Shares, shape (n_shares,).
+    """
+    known = np.cumsum(sizes[:, None] * flags, axis=0) - sizes[:, None] * flags
     rest = total - (np.cumsum(sizes) - sizes)
-    estimates = (known + rest * right) / total
-    return float(np.average(estimates, weights=(total / rest) ** 2))
+    estimates = (known + rest[:, None] * flags) / total
+    return np.asarray(np.average(estimates, axis=0, weights=(total / rest) ** 2), dtype=np.float64)
 
 
 def draw(sizes: IntArray, n: int, rng: np.random.Generator) -> IntArray:
@@ -164,13 +195,22 @@ def draw(sizes: IntArray, n: int, rng: np.random.Generator) -> IntArray:
     return first[np.argsort(arrivals[first])]
 
 
-def _stratified(seen: pl.DataFrame, audited: pl.DataFrame, n_messages: int) -> Estimate | None:
+def estimate_accuracy(seen: pl.DataFrame, audited: pl.DataFrame, n_messages: int) -> Estimate | None:
+    """Return a model's accuracy in one dimension; None without an audited group.
+
+    Parameters
+    ----------
+    seen, audited
+        As `right` returns them for groups seen in training, and for the audit sample in the order drawn.
+    n_messages
+        In all groups.
+    """
     n_seen, right_seen = int(seen["count"].sum()), _right_messages(seen)
     total = max(n_messages, n_seen + int(audited["count"].sum()))
     if audited.is_empty():
         return None
-    new = _new(audited, total - n_seen)
-    whole = [(right_seen + share * (total - n_seen)) / total for share in new]
+    new = sampled(audited["count"].to_numpy(), audited["right"].to_numpy(), total - n_seen)
+    whole = [(right_seen + share * (total - n_seen)) / total for share in (new.value, new.low, new.high)]
     return Estimate(
         value=whole[0],
         low=whole[1],
@@ -178,25 +218,34 @@ def _stratified(seen: pl.DataFrame, audited: pl.DataFrame, n_messages: int) -> E
         n_audited=audited.height,
         share_seen=n_seen / total,
         seen_value=right_seen / n_seen if n_seen else None,
-        new_value=new[0],
-        new_low=new[1],
-        new_high=new[2],
+        new_value=new.value,
+        new_low=new.low,
+        new_high=new.high,
     )
 
 
-def _new(audited: pl.DataFrame, n_new: int) -> tuple[float, float, float]:
-    """Return the share of new messages that is right, and its interval.
+def with_traffic(groups: pl.DataFrame) -> pl.DataFrame:
+    """Return the groups that messages came of; those that only people typed in stand for nothing."""
+    return groups.filter(pl.col("count") > 0)
+
+
+def sampled(sizes: IntArray, flags: BoolArray, total: float) -> Interval:
+    """Return a share of messages, estimated by `successive`, and its 95 % interval.
 
     Drawing without replacement is at least as exact as with it, so Wilson's interval is wide enough; what the audited
     groups themselves hold is known and bounds all three.
+
+    Parameters
+    ----------
+    sizes, flags, total
+        As for `successive`.
     """
-    sizes = audited["count"].to_numpy().astype(np.float64)
-    flags = audited["right"].to_numpy()
-    least, most = (sizes * flags).sum() / n_new, 1 - (sizes * ~flags).sum() / n_new
-    value = successive(sizes, flags, n_new)
-    sampled = wilson(value * audited.height, audited.height)
-    found = np.clip([value, sampled.low, sampled.high], least, max(least, most))
-    return float(found[0]), float(found[1]), float(found[2])
+    weights = sizes.astype(np.float64)
+    least, most = (weights * flags).sum() / total, 1 - (weights * ~flags).sum() / total
+    value = successive(weights, flags, total)
+    bounds = wilson(value * len(sizes), len(sizes))
+    found = np.clip([value, bounds.low, bounds.high], least, max(least, most))
+    return Interval(float(found[0]), float(found[1]), float(found[2]))
 
 
 def _right_messages(groups: pl.DataFrame) -> int:

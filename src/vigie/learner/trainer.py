@@ -1,7 +1,6 @@
 """From answers to a model version in the registry, and perhaps a new champion."""
 
 import logging
-import re
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -15,8 +14,11 @@ from vigie.classifiers.artefact import Artefact
 from vigie.errors import ModelError
 from vigie.labels import Dimension
 from vigie.learner.answers import Answers
-from vigie.learner.audit import Estimate, estimate_answers
+from vigie.learner.audit import Estimate
+from vigie.learner.measures import allowed, measures, metric_name
+from vigie.learner.numbers import measure
 from vigie.learner.promotion import Verdict, decide
+from vigie.learner.stopping import Point, agreement
 from vigie.learner.training import DataSet, recipe
 from vigie.registry import Registry, TrainingRecord, VersionInfo
 from vigie.store import Store
@@ -24,7 +26,9 @@ from vigie.store import Store
 logger = logging.getLogger(__name__)
 
 _RECIPE, _ANSWERS, _LAST = "vigie.recipe", "vigie.n_answers", "vigie.last_annotation"
-_REFUSED = re.compile(r"[^\w\- ]")
+
+STABILITY_GROUPS = 500
+"""So many of the largest groups without an answer tell whether a new version says what the champion said; 50 ms."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,15 +155,25 @@ class Trainer:
         plan = self.recipe(dimensions)
         classifier = data.fit(self._make, dimensions)
         artefact = Artefact(classifier, tuple(dimensions), self._text, answers.agreed)
-        accuracy = estimate_answers(answers, artefact, dimensions, n_messages=self._store.pool.messages())
+        numbers = measure(answers, artefact, dimensions, n_messages=self._store.pool.messages())
+        artefact = replace(artefact, evidence={name: one.steps.evidence() for name, one in numbers.items() if one})
         tags = {_RECIPE: plan, _ANSWERS: str(n_answers(effective)), _LAST: str(last_annotation)}
-        metrics = measures(accuracy) | {"fit_seconds": time.monotonic() - began}
+        metrics = measures(numbers) | self._stability(artefact) | {"fit_seconds": time.monotonic() - began}
         version = self._log(artefact, data, metrics, tags)
         verdict = self._pass_gate(replace(artefact, version=version), answers.audit, dimensions)
+        accuracy = {name: one.accuracy if one else None for name, one in numbers.items()}
         return Trained(version, verdict, len(data), accuracy, time.monotonic() - began)
 
+    def _stability(self, challenger: Artefact) -> dict[str, float]:
+        """Return how far a version agrees with the champion, as metrics."""
+        champion = self.champion()
+        if champion is None:
+            return {}
+        found = agreement(champion, challenger, self._store.pool.unlabelled(STABILITY_GROUPS), challenger.dimensions)
+        return {metric_name("stability", name): value for name, value in found.items()}
+
     def _log(self, artefact: Artefact, data: DataSet, metrics: Mapping[str, float], tags: Mapping[str, str]) -> str:
-        parameters = {_allowed(name): value for name, value in artefact.classifier.parameters.items()}
+        parameters = {allowed(name): value for name, value in artefact.classifier.parameters.items()}
         with tempfile.TemporaryDirectory(prefix="vigie-model-") as scratch:
             folder = Path(scratch) / "artefact"
             artefact.save(folder)
@@ -191,20 +205,17 @@ def n_answers(effective: pl.DataFrame) -> int:
     return effective.select("group_id", "annotator").unique().height
 
 
-def measures(accuracy: Mapping[str, Estimate | None]) -> dict[str, float]:
-    """Return estimates as metrics for the registry: ``accuracy.<dimension>`` and so on; what is not known is left out."""
-    found: dict[str, float] = {}
-    for dimension, one in accuracy.items():
-        if one is not None:
-            values = {
-                "accuracy": one.value,
-                "accuracy_low": one.low,
-                "accuracy_high": one.high,
-                "accuracy_new": one.new_value,
-                "n_audited": float(one.n_audited),
-            }
-            found |= {f"{name}.{_allowed(dimension)}": value for name, value in values.items()}
-    return found
+def points(versions: Sequence[VersionInfo]) -> list[Point]:
+    """Return the versions learned like the newest as points of a learning curve; those cut short are left out.
+
+    Parameters
+    ----------
+    versions
+        Newest first.
+    """
+    like = versions[0].tags.get(_RECIPE) if versions else None
+    known = [version for version in versions if _ANSWERS in version.tags and version.tags.get(_RECIPE) == like]
+    return [Point(int(version.tags[_ANSWERS]), version.metrics) for version in known]
 
 
 def _learned(version: VersionInfo) -> Learned | None:
@@ -212,8 +223,3 @@ def _learned(version: VersionInfo) -> Learned | None:
     if "validation_status" not in tags or not {_RECIPE, _ANSWERS, _LAST} <= set(tags):
         return None
     return Learned(tags[_RECIPE], int(tags[_ANSWERS]), int(tags[_LAST]))
-
-
-def _allowed(name: str) -> str:
-    """Return a name that MLflow takes for parameters and metrics; a dot keeps its parts apart."""
-    return ".".join(_REFUSED.sub("_", part) or "_" for part in name.split("."))

@@ -44,11 +44,17 @@ class LabelSettings(Section):
 
 
 class DimensionSettings(Section):
-    """``[[dimensions]]``: one thing asked of each message."""
+    """``[[dimensions]]``: one thing asked of each message.
+
+    With ``target_precision`` the threshold of this dimension is the lowest confidence from which on the audit sample proves
+    that so large a share of the labels is right; until it does, every message is to be looked at. Without, it is
+    ``routing.confidence``.
+    """
 
     name: Name
     question: str = ""
     default: str | None = None
+    target_precision: float | None = Field(default=None, gt=0, lt=1)
     labels: tuple[LabelSettings, ...] = Field(min_length=2)
 
     @model_validator(mode="after")
@@ -129,7 +135,10 @@ class RulesSettings(Section):
 
 
 class LearningSettings(Section):
-    """``[learning]``: what learns, what is asked, and when."""
+    """``[learning]``: what learns, what is asked, and when.
+
+    ``worthwhile_gain`` is the gain in accuracy below which the next 50 answers are not worth the while.
+    """
 
     classifier: str = "linear.v1"
     parameters: dict[str, Any] = Field(default_factory=dict)
@@ -139,6 +148,7 @@ class LearningSettings(Section):
     audit_every: int = Field(default=10, ge=2)
     open_questions: int = Field(default=50, ge=1, le=10_000)
     lease_seconds: float = Field(default=600.0, ge=1)
+    worthwhile_gain: float = Field(default=0.005, ge=0, le=1)
     seed: int = 0
 
 

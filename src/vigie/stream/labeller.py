@@ -35,6 +35,10 @@ class Model(Protocol):
     def answers(self) -> Mapping[str, Mapping[str, str]]:
         """What people answered, by template and dimension."""
 
+    @property
+    def evidence(self) -> Mapping[str, Sequence[tuple[float, float]]]:
+        """How precise its labels are for sure, by dimension, as `routing.threshold` takes it."""
+
     def predict_proba(self, templates: pl.Series) -> Mapping[str, FloatArray]:
         """Return probabilities by dimension, each of shape (n, n_labels of that dimension in `dimensions`)."""
 
@@ -120,7 +124,7 @@ class Labeller:
     def _make(self, policy: Policy, model: Model | None) -> _State:
         width = sum(len(dimension.labels) for dimension in policy.dimensions)
         known = Known(width, self._cache_templates, lambda templates: _probabilities(templates, policy, model))
-        return _State(policy, model, known)
+        return _State(policy.for_evidence(model.evidence if model else {}), model, known)
 
 
 def _probabilities(templates: pl.Series, policy: Policy, model: Model | None) -> np.ndarray[Any, np.dtype[np.float32]]:

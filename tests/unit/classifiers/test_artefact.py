@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -31,6 +32,32 @@ def test_load_when_saved_then_all_as_before_with_its_version(tmp_path: Path) -> 
     for name, proba in before.predict_proba(TEXTS).items():
         np.testing.assert_array_equal(after.predict_proba(TEXTS)[name], proba)
     assert after.explain("disk failed", "severity", "error") == before.explain("disk failed", "severity", "error")
+
+
+def test_load_when_there_was_evidence_then_it_is_the_same(tmp_path: Path) -> None:
+    evidence = {"severity": ((0.9731, 0.98), (0.61, 0.9)), "template": ()}
+    replace(an_artefact(), evidence=evidence).save(tmp_path / "model")
+
+    assert Artefact.load(tmp_path / "model").evidence == evidence
+
+
+def test_load_when_the_version_is_older_than_evidence_then_it_has_none(tmp_path: Path) -> None:
+    an_artefact().save(tmp_path / "model")
+    about = json.loads((tmp_path / "model" / "model.json").read_text())
+    del about["evidence"]
+    (tmp_path / "model" / "model.json").write_text(json.dumps(about))
+
+    assert Artefact.load(tmp_path / "model").evidence == {}
+
+
+@pytest.mark.parametrize("evidence", [7, "no", [1], {"severity": 3}, {"severity": [["a", "b"]]}, {"severity": [[1]]}])
+def test_load_when_the_evidence_is_broken_then_error(tmp_path: Path, evidence: object) -> None:
+    an_artefact().save(tmp_path / "model")
+    about = json.loads((tmp_path / "model" / "model.json").read_text()) | {"evidence": evidence}
+    (tmp_path / "model" / "model.json").write_text(json.dumps(about))
+
+    with pytest.raises(ModelError, match="train again"):
+        Artefact.load(tmp_path / "model")
 
 
 def test_load_when_nobody_answered_then_no_answers(tmp_path: Path) -> None:

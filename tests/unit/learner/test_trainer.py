@@ -10,7 +10,7 @@ from vigie.classifiers.artefact import Artefact
 from vigie.classifiers.linear import LinearClassifier
 from vigie.errors import ModelError, UnavailableError
 from vigie.labels import Annotation, Dimension, Purpose
-from vigie.learner.trainer import Learned, Trained, Trainer, measures
+from vigie.learner.trainer import Learned, Trained, Trainer, points
 from vigie.store import Store
 
 TRUTH = {"disk full": "error", "disk failed": "error", "login ok": "info", "user left": "info"}
@@ -194,15 +194,50 @@ def test_learned_when_a_training_was_cut_short_then_it_counts_as_none(store: Sto
     assert trainer.learned() is None
 
 
-def test_measures_when_a_dimension_has_an_odd_name_then_the_registry_takes_it(
+def test_train_when_groups_were_audited_then_the_artefact_carries_evidence(
     store: Store, registry: MemoryRegistry
 ) -> None:
     learn_truth(store)
-    annotate(store, "disk broken", "error", Purpose.AUDIT)
-    accuracy = train(store, a_trainer(store, registry)).accuracy
+    for place in range(4):
+        annotate(store, f"disk {'ab' * place} broken", "error", Purpose.AUDIT)
+    train(store, a_trainer(store, registry))
 
-    found = measures({"How bad?/é": accuracy["severity"], "other": None})
+    evidence = Artefact.load(registry.fetch("1")).evidence["severity"]
 
-    assert set(found) == {
-        f"{name}.How bad__é" for name in ("accuracy", "accuracy_low", "accuracy_high", "accuracy_new", "n_audited")
-    }
+    assert evidence
+    assert all(0 <= confidence <= 1 and 0 <= low <= 1 for confidence, low in evidence)
+    assert {"macro_f1.severity", "calibration_error.severity"} <= set(registry.records[0].metrics)
+
+
+def test_train_when_nothing_was_audited_then_there_is_no_evidence(store: Store, registry: MemoryRegistry) -> None:
+    learn_truth(store)
+    train(store, a_trainer(store, registry))
+
+    assert Artefact.load(registry.fetch("1")).evidence == {}
+
+
+def test_train_when_a_champion_stands_then_the_new_version_says_how_far_they_agree(
+    store: Store, registry: MemoryRegistry
+) -> None:
+    learn_truth(store)
+    store.record("open", a_labelled_batch("disk slow", "login late", "user 7"))
+    trainer = a_trainer(store, registry)
+    train(store, trainer)
+    train(store, trainer)
+
+    assert "stability.severity" not in registry.records[0].metrics
+    assert registry.records[1].metrics["stability.severity"] == 1.0
+
+
+def test_points_when_versions_were_learned_otherwise_then_only_those_like_the_newest_count(
+    store: Store, registry: MemoryRegistry
+) -> None:
+    learn_truth(store)
+    trainer = a_trainer(store, registry)
+    train(store, trainer, [SEVERITY, TOPIC])
+    train(store, trainer)
+    annotate(store, "login slow", "info")
+    train(store, trainer)
+
+    assert [point.n_answers for point in points(registry.versions())] == [5, 4]
+    assert points([]) == []

@@ -95,6 +95,8 @@ def test_parse_when_the_second_dimension_is_wrong_then_its_own_line_is_named():
         ('name = "mood"', 'name = "severity"', "'severity' stands twice"),
         ('name = "mood"', 'name = "vigie"', "cannot be called 'vigie'"),
         ('name = "mood"', 'name = ""', "at least 1 character"),
+        ('name = "mood"', 'name = "mood"\ntarget_precision = 1.0', "target_precision is 1.0; expected less than 1"),
+        ('name = "mood"', 'name = "mood"\ntarget_precision = 0', "target_precision is 0; expected greater than 0"),
     ],
 )
 def test_parse_when_dimensions_make_no_sense_then_it_says_why(old, new, expected):
@@ -174,3 +176,9 @@ def test_settings_when_someone_changes_them_then_they_refuse():
 def test_parse_when_the_environment_is_wrong_then_the_variable_is_named_and_not_the_file():
     message = refused(SMALL, environment={"VIGIE_ROUTING__CONFIDENCE": "abc"})
     assert message.endswith("; change VIGIE_ROUTING__CONFIDENCE in the environment")
+
+
+def test_parse_when_a_precision_is_promised_then_only_that_dimension_has_it():
+    settings = parse(SMALL.replace('name = "mood"', 'name = "mood"\ntarget_precision = 0.98'))
+
+    assert [one.target_precision for one in settings.dimensions] == [None, 0.98]

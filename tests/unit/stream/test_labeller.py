@@ -25,11 +25,16 @@ class FixedModel:
     """Says what it was told about each template; the rest is undecided."""
 
     def __init__(
-        self, proba: Mapping[str, Sequence[float]], *, answers: Mapping[str, Mapping[str, str]] | None = None
+        self,
+        proba: Mapping[str, Sequence[float]],
+        *,
+        answers: Mapping[str, Mapping[str, str]] | None = None,
+        evidence: Mapping[str, Sequence[tuple[float, float]]] | None = None,
     ) -> None:
         self.version = "7"
         self.dimensions: Sequence[Dimension] = (SEVERITY,)
         self.answers = answers or {}
+        self.evidence = evidence or {}
         self._proba = proba
 
     def predict_proba(self, templates: pl.Series) -> dict[str, np.ndarray]:
@@ -161,6 +166,64 @@ def test_use_when_the_threshold_rises_then_the_model_stays_and_more_is_reviewed(
     labeller.use(policy=Policy((SEVERITY,), Rules.empty((SEVERITY,)), "fallback", 0.9))
     prediction = labeller.predict(["a"])[0]
     assert (prediction.model, prediction.route) == ("7", Route.REVIEW)
+
+
+PROVEN = {"severity": ((0.95, 0.99), (0.8, 0.96), (0.6, 0.9))}
+
+
+def promising(model: FixedModel | None, target: float, rules: str = "") -> Labeller:
+    """Return a labeller whose dimension has a promise instead of a fixed threshold."""
+    labeller = a_labeller(model, rules=rules)
+    policy = Policy((SEVERITY,), Rules.parse(rules, (SEVERITY,)), targets={"severity": target})
+    labeller.use(policy=policy)
+    return labeller
+
+
+@pytest.mark.parametrize(("target", "route"), [(0.95, Route.AUTO), (0.98, Route.REVIEW), (0.995, Route.REVIEW)])
+def test_predict_when_a_precision_is_promised_then_the_evidence_decides(target: float, route: Route):
+    model = FixedModel({"a": (0.85, 0.1, 0.05)}, evidence=PROVEN)
+
+    assert promising(model, target).predict(["a"])[0].route is route
+
+
+def test_predict_when_a_promise_has_no_evidence_then_someone_should_look():
+    assert promising(FixedModel({"a": (1.0, 0.0, 0.0)}), 0.5).predict(["a"])[0].route is Route.REVIEW
+    assert promising(None, 0.5).predict(["a"])[0].route is Route.REVIEW
+
+
+def test_predict_when_a_promise_has_no_evidence_then_people_and_rules_are_heard_still():
+    model = FixedModel({"failed": (0.9, 0.1, 0.0)}, answers={"seen": {"severity": "info"}})
+
+    routes = [found.route for found in promising(model, 0.9, RULES).predict(["seen", "failed"])]
+
+    assert routes == [Route.AUTO, Route.RULE]
+
+
+def test_use_when_a_model_with_more_evidence_comes_then_more_passes_at_once():
+    labeller = promising(FixedModel({"a": (0.85, 0.1, 0.05)}), 0.95)
+    assert labeller.predict(["a"])[0].route is Route.REVIEW
+
+    labeller.use(model=FixedModel({"a": (0.85, 0.1, 0.05)}, evidence=PROVEN))
+
+    assert labeller.predict(["a"])[0].route is Route.AUTO
+    assert labeller.policy.threshold("severity") == 0.8
+
+
+def test_use_when_another_precision_is_promised_then_the_same_model_follows():
+    labeller = promising(FixedModel({"a": (0.7, 0.2, 0.1)}, evidence=PROVEN), 0.95)
+    assert labeller.predict(["a"])[0].route is Route.REVIEW
+
+    labeller.use(policy=Policy((SEVERITY,), Rules.empty((SEVERITY,)), targets={"severity": 0.85}))
+
+    assert labeller.predict(["a"])[0].route is Route.AUTO
+
+
+def test_predict_when_only_one_dimension_has_a_promise_then_the_other_keeps_the_fixed_threshold():
+    labeller = a_labeller(FixedModel({"a": (0.8, 0.1, 0.1)}, evidence=PROVEN), dimensions=(SEVERITY, MOOD))
+    labeller.use(policy=Policy((SEVERITY, MOOD), Rules.empty((SEVERITY, MOOD)), targets={"severity": 0.95}))
+
+    assert labeller.policy.threshold("severity") == 0.8
+    assert labeller.policy.threshold("mood") == 0.75
 
 
 def test_predict_when_nobody_answered_a_dimension_then_its_default_stands():

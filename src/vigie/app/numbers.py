@@ -1,0 +1,105 @@
+"""How good the model in use is, as `Services.status` tells it: plain values by dimension."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from vigie.app.project import Project
+from vigie.labels import Dimension
+from vigie.learner.answers import Answers
+from vigie.learner.audit import FloatArray, Model
+from vigie.learner.numbers import Numbers, automatic, measure, passing
+from vigie.learner.stopping import NEXT_ANSWERS, STABLE, Point, advise
+
+
+class Judge:
+    """Measures the model in use with the answers of the moment; a template is asked about once per version.
+
+    Parameters
+    ----------
+    project
+        Whose labeller, answers and settings count.
+    """
+
+    def __init__(self, project: Project) -> None:
+        self._project = project
+        self._asked: tuple[Model, Remembering] | None = None
+
+    def measure(self) -> dict[str, Any]:
+        """Return ``numbers`` and ``passing`` by dimension, and ``automatic``, the share of messages that passes.
+
+        Of what is not known yet, numbers and shares are None.
+        """
+        policy, dimensions = self._project.labeller.policy, self._project.dimensions
+        found = self._numbers(dimensions)
+        thresholds = {dimension.name: policy.threshold(dimension.name) for dimension in dimensions}
+        return {
+            "numbers": {name: one and _described(one) for name, one in found.items()},
+            "passing": {
+                name: passing(one, target=policy.targets.get(name), threshold=thresholds[name])
+                for name, one in found.items()
+            },
+            "automatic": automatic(found, thresholds),
+        }
+
+    def _numbers(self, dimensions: Sequence[Dimension]) -> dict[str, Numbers | None]:
+        store, model = self._project.store, self._project.labeller.model
+        if model is None:
+            return {dimension.name: None for dimension in dimensions}
+        if self._asked is None or self._asked[0] is not model:
+            self._asked = model, Remembering(model)
+        answers = Answers.of(store.annotations.effective(), dimensions)
+        return measure(answers, self._asked[1], dimensions, n_messages=store.pool.messages())
+
+    def advice(self, points: Sequence[Point]) -> dict[str, Any]:
+        """Return by dimension whether more answers are worth the while, and by what measure."""
+        worthwhile = self._project.settings.learning.worthwhile_gain
+        return {
+            "next_answers": NEXT_ANSWERS,
+            "worthwhile_gain": worthwhile,
+            "stable_from": STABLE,
+            "dimensions": {
+                dimension.name: advise(points, dimension.name, worthwhile=worthwhile)
+                for dimension in self._project.dimensions
+            },
+        }
+
+
+class Remembering:
+    """A model that is asked about each template once.
+
+    Parameters
+    ----------
+    model
+        Which is asked.
+    """
+
+    def __init__(self, model: Model) -> None:
+        self._model = model
+        self._known: dict[str, int] = {}
+        self._rows: dict[str, FloatArray] = {}
+
+    @property
+    def dimensions(self) -> Sequence[Dimension]:
+        """What the model was fitted for."""
+        return self._model.dimensions
+
+    def predict_proba(self, templates: pl.Series) -> Mapping[str, FloatArray]:
+        """Return what the model says, by dimension, each of shape (n, n_labels)."""
+        new = templates.unique(maintain_order=True).to_list()
+        new = [template for template in new if template not in self._known]
+        if new or not self._rows:
+            proba = self._model.predict_proba(pl.Series(new, dtype=pl.String))
+            self._rows = {
+                name: np.concatenate([self._rows[name], rows]) if name in self._rows else rows
+                for name, rows in proba.items()
+            }
+            self._known |= {template: len(self._known) + place for place, template in enumerate(new)}
+        rows = [self._known[template] for template in templates]
+        return {name: some[rows] for name, some in self._rows.items()}
+
+
+def _described(one: Numbers) -> dict[str, Any]:
+    return {"accuracy": one.accuracy, "macro_f1": one.macro_f1, "calibration": one.calibration}

@@ -1,0 +1,129 @@
+import shutil
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+
+import vigie
+from builders import a_labelled_batch
+from learner_fakes import SEVERITY, KnowingModel
+from vigie.app import Project, Services, Watcher
+from vigie.app.numbers import Judge, Remembering
+from vigie.labels import Annotation, Purpose
+
+TEMPLATE = Path(vigie.__file__).parent / "templates" / "logs"
+PROVEN = {"severity": ((0.8, 0.99),)}
+
+
+class InUse(KnowingModel):
+    """A model version as the labeller has it."""
+
+    version = "1"
+    answers: dict[str, dict[str, str]] = {}  # noqa: RUF012 — never changed
+    evidence = PROVEN
+
+    def explain(self, *_: object) -> list[Any]:
+        return []
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Iterator[Project]:
+    shutil.copytree(TEMPLATE, tmp_path / "project")
+    settings = tmp_path / "project" / "vigie.toml"
+    promised = settings.read_text().replace('name = "severity"', 'name = "severity"\ntarget_precision = 0.95', 1)
+    settings.write_text(promised)
+    opened = Project.open(tmp_path / "project")
+    yield opened
+    opened.close()
+
+
+def audit(project: Project, *templates: str, label: str = "error") -> None:
+    project.store.record("logs" + templates[0], a_labelled_batch(*templates))
+    groups = [project.store.pool.find(template) for template in templates]
+    now = datetime.now(UTC)
+    project.store.annotations.add(
+        [Annotation(group.id, "severity", label, "ann", Purpose.AUDIT, now) for group in groups if group]
+    )
+
+
+def test_measure_when_there_is_no_model_then_nothing_is_known_but_what_the_promise_needs(project: Project) -> None:
+    found = Judge(project).measure()
+
+    assert set(found["numbers"].values()) == {None}
+    assert found["automatic"] is None
+    assert (found["passing"]["severity"].target, found["passing"]["severity"].threshold) == (0.95, None)
+    assert found["passing"]["severity"].more.n_answers == 59
+    assert (found["passing"]["category"].target, found["passing"]["category"].threshold) == (None, 0.75)
+
+
+def test_measure_when_groups_were_audited_then_the_model_in_use_is_judged(project: Project) -> None:
+    audit(project, "disk full", "disk gone", "login ok")
+    says = {"severity": {"disk full": "error", "disk gone": "error"}}
+    project.labeller.use(model=InUse(says, project.dimensions[:1]))
+
+    found = Judge(project).measure()
+
+    assert found["numbers"]["severity"]["accuracy"].value == pytest.approx(2 / 3)
+    assert found["numbers"]["category"] is None
+    assert found["passing"]["severity"].threshold == 0.8
+    assert found["passing"]["severity"].share.value == pytest.approx(1)
+
+
+def test_status_when_nothing_happened_yet_then_every_number_is_there_and_unknown(project: Project) -> None:
+    status = Services(project, Watcher(project)).status()
+
+    assert status["accuracy"] == {}
+    assert status["numbers"] == {"severity": None, "event_type": None, "category": None}
+    assert status["automatic"] is None
+    assert status["passing"]["severity"]["more"] == {"n_answers": 59, "share": None}
+    assert status["advice"]["dimensions"]["severity"]["state"] == "unknown"
+    assert status["advice"]["worthwhile_gain"] == 0.005
+
+
+def test_status_when_groups_were_audited_then_the_numbers_are_plain_values(project: Project) -> None:
+    import json
+
+    audit(project, "disk full", "login ok")
+    project.labeller.use(model=InUse({"severity": {"disk full": "error"}}, project.dimensions[:1]))
+    services = Services(project, Watcher(project))
+
+    status = json.loads(json.dumps(services.status()))
+
+    numbers = status["numbers"]["severity"]
+    assert numbers["accuracy"] == status["accuracy"]["severity"]
+    assert {"value", "low", "high", "new_value", "new_low", "new_high", "seen_value"} <= set(numbers["macro_f1"])
+    assert numbers["calibration"]["bins"][0]["n"] == 2
+    assert b'vigie_accuracy_ratio{dimension="severity"} 0.5' in services.metrics()
+
+
+class Counting(KnowingModel):
+    """Notes how many templates it was asked about."""
+
+    def __init__(self) -> None:
+        super().__init__({"severity": {"a": "error", "c": "warning"}})
+        self.asked: list[int] = []
+
+    def predict_proba(self, templates: pl.Series) -> dict[str, np.ndarray[Any, Any]]:
+        self.asked.append(len(templates))
+        return super().predict_proba(templates)
+
+
+@pytest.mark.parametrize("asked", [["a", "b"], ["a", "b", "a", "c"], []])
+def test_remembering_when_asked_again_then_the_model_hears_only_what_is_new(asked: Sequence[str]) -> None:
+    model = Counting()
+    once = Remembering(model)
+    once.predict_proba(pl.Series(["b"]))
+
+    found = once.predict_proba(pl.Series(asked, dtype=pl.String))
+    again = once.predict_proba(pl.Series(asked, dtype=pl.String))
+
+    expected = KnowingModel({"severity": {"a": "error", "c": "warning"}}).predict_proba(
+        pl.Series(asked, dtype=pl.String)
+    )
+    assert found["severity"].tolist() == again["severity"].tolist() == expected["severity"].tolist()
+    assert sum(model.asked) == len({"b", *asked})
+    assert once.dimensions == (SEVERITY,)
