@@ -9,8 +9,9 @@ import numpy as np
 import polars as pl
 
 from vigie.labels import Dimension, QuestionKind
+from vigie.learner.answers import Answers
 from vigie.learner.audit import Model, draw
-from vigie.learner.ranking import audit_drafts, candidates, rank
+from vigie.learner.ranking import audit_drafts, candidates, marked, rank
 from vigie.store import Store
 from vigie.strategies import Strategy
 
@@ -87,7 +88,10 @@ class Asker:
         names = [dimension.name for dimension in dimensions]
         # Groups that are being asked about rank high still, and get no second question.
         n = self._open_questions + self._store.questions.counts()["leased"]
-        drafts = rank(candidates(rest, rng), model, self._strategy, dimensions=names, n=n, rng=rng)
+        effective = self._store.annotations.effective()
+        some = marked(candidates(rest, rng), effective)
+        answered = Answers.of(effective, dimensions).train
+        drafts = rank(some, model, self._strategy, dimensions=names, n=n, rng=rng, answered=answered)
         self._store.questions.replace(drafts, QuestionKind.STRATEGY)
         pause = max(MIN_PAUSE_SECONDS, REST * (time.monotonic() - began))
         self._was_low = self._is_low()

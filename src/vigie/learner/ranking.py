@@ -7,18 +7,26 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from vigie.labels import QuestionKind
+from vigie.classifiers import Embeds
+from vigie.features import projection
+from vigie.labels import Purpose, QuestionKind
 from vigie.learner.audit import Model
+from vigie.messages import label_column
 from vigie.store import Draft
-from vigie.strategies import Candidates, Strategy
+from vigie.strategies import Candidates, Choice, Strategy
 
 FloatArray = np.ndarray[Any, np.dtype[np.float64]]
+IntArray = np.ndarray[Any, np.dtype[np.int64]]
+BoolArray = np.ndarray[Any, np.dtype[np.bool_]]
 
 MAX_CANDIDATES = 10_000
 """How many groups a strategy sees at most; the linear model predicts as many in about a second."""
 
 _WORD = re.compile(r"\w+")
 _PER_QUESTION = 10
+
+NEW_URGENCY = 1.5
+"""How much sooner groups are asked about that came after most of what the model learned; a guess, not measured."""
 
 
 def candidates(groups: pl.DataFrame, rng: np.random.Generator, n: int = MAX_CANDIDATES) -> pl.DataFrame:
@@ -40,6 +48,22 @@ def candidates(groups: pl.DataFrame, rng: np.random.Generator, n: int = MAX_CAND
     return groups[np.concatenate([np.arange(largest), np.sort(others)])]
 
 
+def marked(groups: pl.DataFrame, effective: pl.DataFrame) -> pl.DataFrame:
+    """Return groups with a column ``is_new``: whether a group came after half of what there is to learn from was answered.
+
+    A model was never asked about such a group when most of its answers were chosen. A project that just began has none.
+
+    Parameters
+    ----------
+    groups
+        With ``first_seen``.
+    effective
+        As `store.annotations.effective` returns them; those for audit do not count.
+    """
+    since = effective.filter(pl.col("purpose") != Purpose.AUDIT)["created_at"].median()
+    return groups.with_columns(is_new=False if since is None else pl.col("first_seen") > since)
+
+
 def rank(
     groups: pl.DataFrame,
     model: Model | None,
@@ -48,34 +72,46 @@ def rank(
     dimensions: Sequence[str],
     n: int,
     rng: np.random.Generator,
+    answered: pl.DataFrame | None = None,
 ) -> list[Draft]:
     """Return at most `n` questions, the best first.
 
     Parameters
     ----------
     groups
-        ``group_id``, ``template``, ``count``; largest first.
+        ``group_id``, ``template``, ``count``; largest first. With a column ``is_new`` (Boolean), those groups are asked about
+        sooner.
     model
-        None before the first training.
+        None before the first training; then `first_questions` come first.
     strategy
-        Ranks what a model predicts.
+        Ranks what a model predicts; one with a true ``starts_cold`` ranks before that, too.
     dimensions
         What is asked; of what the model knows besides, nothing is seen.
     n
         At most so many.
     rng
         For the strategy.
+    answered
+        What was learned from, as `Answers.train`; left out, nothing.
     """
+    known = answered if answered is not None else groups.select("template").clear()
     proba = {} if model is None else _proba(model, groups["template"], dimensions)
-    if not proba:
+    if not proba and not getattr(strategy, "starts_cold", False):
         return first_questions(groups, n)
-    sizes = groups["count"].to_numpy().astype(np.int64)
-    choices = strategy.query(Candidates(groups["template"], sizes, proba), n, rng)
-    ids = groups["group_id"]
-    return [
-        Draft(ids[choice.row], QuestionKind.STRATEGY, rank=place, reason=choice.reason)
-        for place, choice in enumerate(choices)
-    ]
+    texts = pl.concat([groups["template"], known["template"]])
+    vectors = _vectors(model if proba else None, texts)
+    new = _new(groups)
+    some = Candidates(
+        templates=groups["template"],
+        sizes=groups["count"].to_numpy().astype(np.int64),
+        proba=proba,
+        vectors=vectors[: groups.height],
+        answered=vectors[groups.height :],
+        answers={} if model is None else _codes(model, known, proba),
+        urgency=np.where(new, NEW_URGENCY, 1.0),
+    )
+    choices = strategy.query(some, n, rng)
+    return [_draft(groups["group_id"][choice.row], place, choice, new) for place, choice in enumerate(choices)]
 
 
 def first_questions(groups: pl.DataFrame, n: int) -> list[Draft]:
@@ -128,6 +164,37 @@ def _proba(model: Model, templates: pl.Series, dimensions: Sequence[str]) -> Map
     if not known:
         return {}
     return {name: proba for name, proba in model.predict_proba(templates).items() if name in known}
+
+
+def _vectors(model: Model | None, texts: pl.Series) -> FloatArray:
+    """Return where texts lie: by the model's own account if it gives one, else by their words and characters."""
+    classifier = getattr(model, "classifier", model)
+    return classifier.vectors(texts) if isinstance(classifier, Embeds) else projection.vectors(texts)
+
+
+def _codes(model: Model, known: pl.DataFrame, proba: Mapping[str, FloatArray]) -> dict[str, IntArray]:
+    """Return the labels given by dimension, as columns of its probabilities; -1 where there is none."""
+    asked = [dimension for dimension in model.dimensions if dimension.name in proba]
+    columns = {dimension: label_column(dimension.name) for dimension in asked}
+    places = {
+        dimension.name: known[column].replace_strict(
+            pl.Series(dimension.label_names, dtype=pl.String),
+            pl.Series(range(len(dimension.labels)), dtype=pl.Int64),
+            default=-1,
+        )
+        for dimension, column in columns.items()
+        if column in known.columns
+    }
+    return {name: codes.fill_null(-1).to_numpy() for name, codes in places.items()}
+
+
+def _new(groups: pl.DataFrame) -> BoolArray:
+    return groups["is_new"].to_numpy() if "is_new" in groups.columns else np.zeros(groups.height, dtype=np.bool_)
+
+
+def _draft(group_id: int, place: int, choice: Choice, new: BoolArray) -> Draft:
+    reason = {**choice.reason, "new": 1} if new[choice.row] else choice.reason
+    return Draft(group_id, QuestionKind.STRATEGY, rank=place, reason=reason)
 
 
 def _jaccard(words: frozenset[str], others: frozenset[str]) -> float:

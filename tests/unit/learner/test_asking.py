@@ -1,5 +1,6 @@
 from typing import Any
 
+import polars as pl
 import pytest
 
 from builders import NOON, a_labelled_batch
@@ -178,3 +179,21 @@ def test_ask_when_the_seed_is_the_same_then_so_are_the_questions(tmp_path: Any, 
             asked.append([question.group_id for question in lease(store, 60)])
 
     assert asked[0] == asked[1]
+
+
+def test_ask_when_groups_come_after_most_answers_then_their_questions_say_that_they_are_new(
+    store: Store, clock: SettableClock
+) -> None:
+    asker = an_asker(store, clock, open_questions=80)
+    fill(store, 60)
+    asker.ask(None, [SEVERITY])
+    answer(store, lease(store, 12))
+    batch = a_labelled_batch("word60 other60", "word61 other61")
+    store.record("later", batch.with_columns(pl.col("timestamp") + pl.duration(hours=1)))
+
+    asker.ask(KnowingModel({}), [SEVERITY])
+    asked = [question for question in lease(store, 80) if question.kind == QuestionKind.STRATEGY]
+
+    new = [question for question in asked if "new" in question.reason]
+    assert 0 < len(new) < len(asked)
+    assert {question.template for question in new} <= {"word60 other60", "word61 other61"}

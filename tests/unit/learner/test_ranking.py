@@ -1,11 +1,15 @@
+from datetime import timedelta
+
 import numpy as np
 import polars as pl
 import pytest
 
-from builders import a_dimension
-from learner_fakes import SEVERITY, KnowingModel
+from builders import NOON, a_dimension
+from learner_fakes import SEVERITY, KnowingModel, Said, effective
 from vigie.labels import QuestionKind
-from vigie.learner.ranking import audit_drafts, candidates, first_questions, rank, spread
+from vigie.learner.ranking import NEW_URGENCY, audit_drafts, candidates, first_questions, marked, rank, spread
+from vigie.strategies import Candidates, Choice, Strategy
+from vigie.strategies.cold_start import TypiClust, WeightedKMeans
 from vigie.strategies.uncertainty import Margin
 
 
@@ -95,3 +99,107 @@ def test_audit_drafts_when_groups_are_given_then_keep_their_order_and_say_why() 
 
     assert [(draft.group_id, draft.rank, draft.reason["why"]) for draft in drafts] == [(7, 0, "audit"), (3, 1, "audit")]
     assert {draft.kind for draft in drafts} == {QuestionKind.AUDIT}
+
+
+class Noting:
+    """A strategy that keeps what it was shown."""
+
+    name = "noting"
+
+    def query(self, candidates: Candidates, n: int, rng: np.random.Generator) -> list[Choice]:
+        self.seen = candidates
+        return [Choice(row, 1.0, {"why": "test", "size": 1}) for row in range(min(n, len(candidates.sizes)))]
+
+
+class Placing(KnowingModel):
+    """A model that says where texts lie: by their lengths."""
+
+    def vectors(self, texts: pl.Series) -> np.ndarray:
+        return texts.str.len_chars().to_numpy().astype(np.float64)[:, None]
+
+
+def answered(**labels: str | None) -> pl.DataFrame:
+    """Return groups learned from, as `Answers.train` has them, one per template."""
+    return pl.DataFrame(
+        {"template": list(labels), "label:severity": list(labels.values())},
+        schema={"template": pl.String, "label:severity": pl.String},
+    )
+
+
+def shown(model: KnowingModel, groups: pl.DataFrame, known: pl.DataFrame | None = None) -> Candidates:
+    strategy = Noting()
+    rank(groups, model, strategy, dimensions=["severity"], n=3, rng=np.random.default_rng(0), answered=known)
+    return strategy.seen
+
+
+def test_rank_when_the_model_says_where_texts_lie_then_the_strategy_sees_it() -> None:
+    seen = shown(Placing({}), some_groups(2), answered(ab="info", abcd="error"))
+
+    assert seen.vectors is not None
+    assert seen.answered is not None
+    assert seen.vectors.ravel().tolist() == [12, 12]
+    assert seen.answered.ravel().tolist() == [2, 4]
+
+
+def test_rank_when_the_classifier_of_a_model_version_says_where_texts_lie_then_it_is_asked() -> None:
+    model = KnowingModel({})
+    model.classifier = Placing({})  # type: ignore[attr-defined]
+
+    assert shown(model, some_groups(1)).vectors.tolist() == [[12.0]]  # type: ignore[union-attr]
+
+
+def test_rank_when_the_model_does_not_say_where_texts_lie_then_their_words_do() -> None:
+    seen = shown(KnowingModel({}), some_groups(3), answered(word0="info"))
+
+    assert seen.vectors is not None
+    assert seen.answered is not None
+    assert seen.vectors.shape == (3, 128)
+    assert seen.answered[0] @ seen.vectors[0] > seen.answered[0] @ seen.vectors[1] + 0.2
+
+
+def test_rank_when_there_are_answers_then_labels_are_columns_and_unknown_ones_are_none() -> None:
+    first, second, *_ = SEVERITY.label_names
+    seen = shown(KnowingModel({}), some_groups(2), answered(a=second, b=None, c=first, d="gone"))
+
+    assert seen.answers is not None
+    assert seen.answers["severity"].tolist() == [1, -1, 0, -1]
+
+
+def test_rank_when_nothing_was_answered_then_there_are_no_answered_rows() -> None:
+    seen = shown(KnowingModel({}), some_groups(2))
+
+    assert seen.answered is not None
+    assert seen.answered.shape == (0, 128)
+    assert seen.answers == {}
+
+
+def test_rank_when_a_group_is_new_then_it_is_more_urgent_and_the_reason_says_so() -> None:
+    groups = some_groups(3).with_columns(is_new=pl.Series([False, True, False]))
+    strategy = Noting()
+    drafts = rank(groups, KnowingModel({}), strategy, dimensions=["severity"], n=3, rng=np.random.default_rng(0))
+
+    assert strategy.seen.urgency is not None
+    assert strategy.seen.urgency.tolist() == [1.0, NEW_URGENCY, 1.0]
+    assert ["new" in draft.reason for draft in drafts] == [False, True, False]
+
+
+@pytest.mark.parametrize("strategy", [WeightedKMeans(), TypiClust()])
+def test_rank_when_a_strategy_starts_cold_then_it_asks_before_there_is_a_model(strategy: Strategy) -> None:
+    drafts = rank(some_groups(30), None, strategy, dimensions=["severity"], n=5, rng=np.random.default_rng(0))
+
+    assert len(drafts) == 5
+    assert {draft.reason["why"] for draft in drafts} == {"typical"}
+
+
+def test_marked_when_groups_came_after_half_of_the_answers_then_they_are_new() -> None:
+    told = effective(*(Said(row, "info", minute=row) for row in range(11)))
+    groups = some_groups(3).with_columns(first_seen=pl.Series([NOON, NOON + timedelta(minutes=5), NOON + timedelta(9)]))
+
+    assert marked(groups, told)["is_new"].to_list() == [False, False, True]
+
+
+def test_marked_when_nothing_was_answered_for_training_then_nothing_is_new() -> None:
+    groups = some_groups(2).with_columns(first_seen=pl.Series([NOON + timedelta(9)] * 2))
+
+    assert marked(groups, effective())["is_new"].to_list() == [False, False]
+    assert marked(groups, effective(Said(1, "info", purpose="audit")))["is_new"].to_list() == [False, False]
