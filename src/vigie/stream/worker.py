@@ -5,7 +5,8 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
 import polars as pl
@@ -69,6 +70,19 @@ class _Polled:
     batch: pl.DataFrame
     positions: Sequence[Position]
     membership: object | None
+    seconds: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class _Processed:
+    """A batch that can be written."""
+
+    polled: _Polled
+    messages: pl.DataFrame
+    dead_letters: pl.DataFrame
+
+    def __len__(self) -> int:
+        return self.messages.height + self.dead_letters.height
 
 
 class Worker:
@@ -86,8 +100,9 @@ class Worker:
     there, and the worker goes on after a wait. A message that no step can deal with (:class:`MessageError`) becomes a
     dead letter. Any other error ends the worker with 5 undone.
 
-    Steps 1, 2 and 3 to 5 share nothing but the frames and positions handed on, so that they can run in threads of
-    their own, as long as 3 to 5 stay in order and a failure empties what is in between.
+    While much is waiting, steps overlap: one thread does 3 to 5 for a batch, as this one does 2 for the next batch, which was
+    polled before. Polling never overlaps with a commit, so that a rebalance finds nothing half committed. A failure
+    drops the batch that was processed ahead; it comes again.
 
     Parameters
     ----------
@@ -128,7 +143,8 @@ class Worker:
         self._opened = False
         self._consistent = False
         self._next_poll = clock()
-        self._seconds: dict[str, float] = {}
+        self._ahead: _Processed | None = None
+        self._finisher = ThreadPoolExecutor(1, f"vigie-{name}-finish")
         self._n_failures = 0
         self.problem: str | None = None
         """What the worker waits for; None while it works."""
@@ -142,7 +158,7 @@ class Worker:
             Something that waiting does not cure; nothing of the last batch was committed.
         """
         try:
-            while not stop.is_set() and not (self._consistent and self._source.exhausted):
+            while not stop.is_set() and not self._done:
                 self._step_or_wait(stop)
         finally:
             self.close()
@@ -158,14 +174,17 @@ class Worker:
         if not self._consistent:
             self._recover()
         self._consistent = False
-        started, self._seconds = self._clock(), {}
-        report = self._move(self._timed("poll", self._poll))
+        started = self._clock()
+        batch, self._ahead = self._ahead or self._prepare(self._pace.max_delay_seconds), None
+        report = None if batch is None else self._move(batch)
         self._consistent = True
-        self._next_poll = started + (self._pace.max_delay_seconds if self._nearly_empty(report) else 0.0)
+        pause = 0.0 if batch is not None and self._much_is_waiting(batch) else self._pace.max_delay_seconds
+        self._next_poll = 0.0 if self._ahead else started + pause
         return report
 
     def close(self) -> None:
         """Undo what is not committed, and let go of sink and source; may be called twice."""
+        self._finisher.shutdown()
         for part in (self._sink, self._source):
             with contextlib.suppress(VigieError):  # whatever is left half done is undone by the next open
                 part.close()
@@ -190,6 +209,7 @@ class Worker:
 
     def _recover(self) -> None:
         """Bring sink and source to the last commit: only the sink knows whether an interrupted one went through."""
+        self._ahead = None
         if self._opened:
             self._sink.abort()
         positions = self._sink.open(self._name)
@@ -199,26 +219,60 @@ class Worker:
             self._source.open(positions)
             self._opened = True
 
-    def _nearly_empty(self, report: BatchReport | None) -> bool:
+    @property
+    def _done(self) -> bool:
+        return self._consistent and self._ahead is None and self._source.exhausted
+
+    def _much_is_waiting(self, batch: _Processed) -> bool:
         limit = SMALL_SHARE * self._pace.max_batch
-        return report is None or (
-            report.n_messages + report.n_dead_letters < limit and sum(report.lag.values()) < limit
-        )
+        return len(batch) >= limit or sum(self._source.lag().values()) >= limit
 
-    def _poll(self) -> _Polled:
-        batch = self._source.poll(self._pace.max_batch, self._pace.max_delay_seconds)
-        return _Polled(batch, self._source.positions(), self._source.membership())
+    def _prepare(self, timeout_seconds: float) -> _Processed | None:
+        """Poll and process; None when nothing came."""
+        polled = self._poll(timeout_seconds)
+        return None if polled is None else self._processed(polled)
 
-    def _move(self, polled: _Polled) -> BatchReport | None:
-        if polled.batch.is_empty():
+    def _poll(self, timeout_seconds: float) -> _Polled | None:
+        seconds: dict[str, float] = {}
+        batch = self._timed(seconds, "poll", lambda: self._source.poll(self._pace.max_batch, timeout_seconds))
+        if batch.is_empty():
             return None
-        messages, dead_letters = self._timed("process", lambda: self._process_all(polled.batch))
-        self._timed("write", lambda: self._sink.write(messages, dead_letters))
-        self._timed("record", lambda: self._record(messages, dead_letters))
-        self._timed("commit", lambda: self._sink.commit(polled.positions, polled.membership))
+        return _Polled(batch, self._source.positions(), self._source.membership(), seconds)
+
+    def _processed(self, polled: _Polled) -> _Processed:
+        return _Processed(polled, *self._timed(polled.seconds, "process", lambda: self._process_all(polled.batch)))
+
+    def _move(self, batch: _Processed) -> BatchReport:
+        """Write and commit a batch, and process the next one meanwhile where there is one; a failure of that comes last."""
+        following = None
+        try:
+            following = self._poll(0.0) if self._much_is_waiting(batch) else None
+        finally:
+            report = self._finish_while(batch, following)
+        return report
+
+    def _finish_while(self, batch: _Processed, following: _Polled | None) -> BatchReport:
+        finished = self._finisher.submit(self._finish, batch)
+        try:
+            self._ahead = None if following is None else self._processed(following)
+        finally:
+            finished.result()
+            report = self._tell(batch)
+        return report
+
+    def _finish(self, batch: _Processed) -> None:
+        polled, messages, dead_letters = batch.polled, batch.messages, batch.dead_letters
+        self._timed(polled.seconds, "write", lambda: self._sink.write(messages, dead_letters))
+        self._timed(polled.seconds, "record", lambda: self._record(messages, dead_letters))
+        self._timed(polled.seconds, "commit", lambda: self._sink.commit(polled.positions, polled.membership))
+
+    def _tell(self, batch: _Processed) -> BatchReport:
+        polled = batch.polled
+        self._n_failures = 0
         if isinstance(self._source, CommitListener):
             self._source.committed(polled.positions)
-        report = BatchReport(self._name, messages.height, dead_letters.height, self._seconds, self._source.lag())
+        n_messages, n_dead_letters = batch.messages.height, batch.dead_letters.height
+        report = BatchReport(self._name, n_messages, n_dead_letters, polled.seconds, self._source.lag())
         self._on_batch(report)
         return report
 
@@ -234,10 +288,10 @@ class Worker:
         messages, dead_letters = zip(*halves, strict=True)
         return pl.concat(messages, how="diagonal"), pl.concat(dead_letters, how="diagonal")
 
-    def _timed(self, step: str, call: Callable[[], T]) -> T:
+    def _timed(self, seconds: dict[str, float], step: str, call: Callable[[], T]) -> T:
         started = self._clock()
         result = call()
-        self._seconds[step] = self._clock() - started
+        seconds[step] = self._clock() - started
         return result
 
 

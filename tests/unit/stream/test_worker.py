@@ -306,3 +306,61 @@ def test_run_when_small_batches_come_but_much_is_waiting_then_nothing_waits() ->
     a_worker(source, ListSink(), pace=Pace(10, 0.2), clock=lambda: 5.0).run(stop)
 
     assert stop.waits[1] == 0.0
+
+
+def test_run_when_much_is_waiting_then_a_batch_is_committed_while_the_next_is_processed() -> None:
+    second_is_processed = threading.Event()
+
+    class WaitingSink(ListSink):
+        def commit(self, positions: Sequence[Position], membership: object | None) -> None:
+            assert second_is_processed.wait(10)
+            super().commit(positions, membership)
+
+    def process(batch: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+        if batch["payload"][0] == b"c":
+            second_is_processed.set()
+        return upper(batch)
+
+    source, sink = ScriptedSource(b"a", b"b", b"c", b"d", b"e"), WaitingSink()
+    run(source, sink, process=process)
+
+    assert sink.outputs == [b"A", b"B", b"C", b"D", b"E"]
+    assert sink.memberships == ["membership at 2", "membership at 4", "membership at 5"]
+
+
+def test_run_when_a_commit_fails_then_what_was_processed_ahead_is_dropped_and_comes_again() -> None:
+    source, sink, seen = ScriptedSource(b"a", b"b", b"c", b"d"), ListSink(), list[bytes]()
+    sink.failures = {"commit": [AWAY]}
+
+    def process(batch: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+        seen.extend(batch["payload"])
+        return upper(batch)
+
+    run(source, sink, process=process)
+
+    assert b"".join(seen) == b"abcdabcd"
+    assert sink.outputs == [b"A", b"B", b"C", b"D"]
+
+
+def test_run_when_processing_ahead_fails_then_the_batch_before_it_is_committed_and_told() -> None:
+    sink, reports = ListSink(), list[BatchReport]()
+
+    def process(batch: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+        if batch["payload"][0] == b"c":
+            raise SettingsError("no such label")
+        return upper(batch)
+
+    with pytest.raises(SettingsError):
+        run(ScriptedSource(b"a", b"b", b"c"), sink, process=process, on_batch=reports.append)
+
+    assert sink.outputs == [b"A", b"B"]
+    assert [report.n_messages for report in reports] == [2]
+
+
+def test_run_when_told_to_stop_then_what_was_processed_ahead_is_not_committed() -> None:
+    stop, sink = threading.Event(), ListSink()
+
+    a_worker(ScriptedSource(b"a", b"b", b"c", b"d"), sink, on_batch=lambda _: stop.set()).run(stop)
+
+    assert sink.outputs == [b"A", b"B"]
+    assert sink.resume == [Position("logs", 0, 2)]
