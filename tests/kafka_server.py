@@ -9,7 +9,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -91,10 +91,15 @@ class KafkaServer:
         Where its data and log go; made when it is not there.
     settings
         More lines of `server.properties`.
+    listeners
+        Addresses besides the open one, each with a name of its own: ``SECURE://127.0.0.1:9093``.
     """
 
-    def __init__(self, folder: Path, settings: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, folder: Path, settings: Mapping[str, str] | None = None, *, listeners: Sequence[str] = ()
+    ) -> None:
         self.folder = folder
+        self._more_listeners = tuple(listeners)
         self._port, self._controller_port = free_ports(2)
         self._settings = dict(settings or {})
         self._process: subprocess.Popen[bytes] | None = None
@@ -159,12 +164,15 @@ class KafkaServer:
         subprocess.run([*self._java("kafka.tools.StorageTool"), *format_it], check=True, capture_output=True)
 
     def _defaults(self) -> dict[str, str]:
+        more = self._more_listeners
         return {
             "process.roles": "broker,controller",
             "node.id": "1",
             "controller.quorum.voters": f"1@127.0.0.1:{self._controller_port}",
             "controller.listener.names": "CONTROLLER",
-            "listeners": f"PLAINTEXT://127.0.0.1:{self._port},CONTROLLER://127.0.0.1:{self._controller_port}",
+            "listeners": ",".join(
+                [f"PLAINTEXT://127.0.0.1:{self._port}", f"CONTROLLER://127.0.0.1:{self._controller_port}", *more]
+            ),
             "log.dirs": str(self.folder / "data"),
             "offsets.topic.num.partitions": "3",
             "offsets.topic.replication.factor": "1",

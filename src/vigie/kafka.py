@@ -1,6 +1,8 @@
 """What sources and sinks share when they talk to Kafka: the settings of its client, and its errors in Vigie's words."""
 
 import logging
+import re
+import time
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
@@ -12,6 +14,9 @@ Client = TypeVar("Client")
 
 LOGGER = logging.getLogger("vigie.kafka")
 """Where the client's own log lines go."""
+
+REPEAT_SECONDS = 60.0
+_VARIES = re.compile(r"\d+|\([^)]*\)")
 
 OUR_KEYS = {"bootstrap.servers": "bootstrap_servers", "group.id": "group", "transactional.id": "transactional_id"}
 
@@ -39,6 +44,10 @@ HOPELESS = frozenset(
     }
 )
 """Errors that no waiting cures: somebody has to change the settings or the rights."""
+
+
+SILENCE = frozenset({KafkaError._ALL_BROKERS_DOWN, KafkaError._TIMED_OUT, KafkaError._TRANSPORT})  # noqa: SLF001  the same
+"""Errors that only say that nobody answered."""
 
 
 def client_settings(
@@ -118,3 +127,67 @@ def explain(error: KafkaError, doing: str) -> VigieError:
 def hopeless(error: KafkaError) -> bool:
     """Return whether no waiting cures an error."""
     return error.code() in HOPELESS
+
+
+class Seldom(logging.Filter):
+    """Lets a log line pass when nothing like it did for a minute: while a broker is away, clients repeat themselves.
+
+    Lines are alike when they differ in numbers and in what stands in brackets only.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        super().__init__()
+        self._clock = clock
+        self._until: dict[str, float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Return whether a line shall pass."""
+        now, kind = self._clock(), _VARIES.sub("#", record.getMessage())
+        self._until = {other: until for other, until in self._until.items() if until > now}
+        passes = kind not in self._until
+        self._until.setdefault(kind, now + REPEAT_SECONDS)
+        return passes
+
+
+LOGGER.addFilter(Seldom())
+
+
+class Complaints:
+    """What a client says of its connection by itself (``error_cb``): a refused password, an unknown certificate.
+
+    The calls that fail meanwhile only say that nobody answered in time.
+
+    Parameters
+    ----------
+    owner
+        The table of `vigie.toml` for errors.
+    """
+
+    def __init__(self, owner: str) -> None:
+        self._owner = owner
+        self._final: VigieError | None = None
+        self._last = ""
+
+    def __call__(self, error: KafkaError) -> None:
+        """Take note of an error."""
+        if hopeless(error):
+            self._final = explain(error, f"{self._owner}: the broker refuses this worker")
+            return
+        if error.code() not in SILENCE or not self._last:
+            self._last = error.str()
+        LOGGER.warning("%s: %s; the client goes on trying", self._owner, error.str())
+
+    def check(self) -> None:
+        """Raise what no waiting cures, once, if anything."""
+        final, self._final = self._final, None
+        if final is not None:
+            raise final
+
+    def explain(self, error: KafkaError, doing: str) -> VigieError:
+        """Return what to raise for a call that failed, with the reason that the client gave for its silence."""
+        final, self._final = self._final, None
+        last, self._last = self._last, ""
+        if final is not None:
+            return final
+        silent = last and error.code() in SILENCE
+        return explain(error, f"{doing}: {last}" if silent else doing)

@@ -9,8 +9,8 @@ from typing import Any
 from confluent_kafka import KafkaError, KafkaException, TopicCollection
 from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, ResourceType
 
-from vigie.errors import SettingsError, UnavailableError
-from vigie.kafka import connect, explain
+from vigie.errors import SettingsError, UnavailableError, VigieError
+from vigie.kafka import Complaints, connect
 
 logger = logging.getLogger(__name__)
 
@@ -54,7 +54,8 @@ class Topics:
 
     def __init__(self, owner: str, settings: Mapping[str, Any]) -> None:
         self._owner = owner
-        self._admin = connect(AdminClient, owner, settings)
+        self._complaints = Complaints(owner)
+        self._admin = connect(AdminClient, owner, {**settings, "error_cb": self._complaints})
 
     def find(self, name: str) -> Topic | None:
         """Return a topic, None when there is none; asking never makes it."""
@@ -64,7 +65,7 @@ class Topics:
         except KafkaException as problem:
             if problem.args[0].code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
                 return None
-            raise explain(problem.args[0], f"{self._owner}: cannot ask about topic {name!r}") from problem
+            raise self._explain(problem.args[0], f"cannot ask about topic {name!r}") from problem
         return _described(name, len(found.partitions), self._settings_of(name))
 
     def ensure(self, name: str, n_partitions: int, settings: Mapping[str, str] | None = None) -> Topic:
@@ -92,7 +93,7 @@ class Topics:
             if error.code() == KafkaError.TOPIC_ALREADY_EXISTS:
                 return
             if error.retriable() or error.code() in {KafkaError._TRANSPORT, KafkaError._TIMED_OUT}:  # noqa: SLF001  librdkafka's names
-                raise explain(error, f"{self._owner}: cannot create topic {name!r}") from problem
+                raise self._explain(error, f"cannot create topic {name!r}") from problem
             raise SettingsError(
                 f"{self._owner}: topic {name!r} does not exist and cannot be created: {error.str()}; create it"
             ) from problem
@@ -106,6 +107,10 @@ class Topics:
                 return topic
             time.sleep(0.05)
         raise UnavailableError(f"{self._owner}: topic {name!r} was created, but the brokers do not know it yet")
+
+    def _explain(self, error: KafkaError, doing: str) -> VigieError:
+        self._admin.poll(0)  # lets the client complain
+        return self._complaints.explain(error, f"{self._owner}: {doing}")
 
     def _settings_of(self, name: str) -> dict[str, str]:
         """Return a topic's settings; none where they may not be asked."""

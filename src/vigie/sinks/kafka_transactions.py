@@ -11,7 +11,7 @@ from typing import Any
 from confluent_kafka import KafkaError, KafkaException, Message, Producer, TopicPartition
 
 from vigie.errors import SettingsError, UnavailableError, VigieError
-from vigie.kafka import connect, explain, hopeless
+from vigie.kafka import Complaints, connect
 
 logger = logging.getLogger(__name__)
 
@@ -49,11 +49,12 @@ class Transactions:
         timeout_seconds: float = 5.0,
     ) -> None:
         self._owner = owner
+        self._complaints = Complaints(owner)
         self._settings = {
             **settings,
             "delivery.report.only.error": True,
             "on_delivery": self._delivered,
-            "error_cb": self._on_error,
+            "error_cb": self._complaints,
         }
         self._on_undelivered = on_undelivered
         self._timeout_seconds = timeout_seconds
@@ -177,12 +178,7 @@ class Transactions:
 
     def _explain(self, error: KafkaError, doing: str) -> VigieError:
         known, self._problem = self._problem, None
-        return known or explain(error, f"{self._owner}: {doing}")
-
-    def _on_error(self, error: KafkaError) -> None:
-        logger.warning("%s: %s", self._owner, error.str())
-        if hopeless(error):
-            self._problem = explain(error, f"{self._owner}: the broker refuses this worker")
+        return known or self._complaints.explain(error, f"{self._owner}: {doing}")
 
     def _delivered(self, error: KafkaError | None, message: Message) -> None:
         if error is not None:

@@ -11,7 +11,7 @@ import polars as pl
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from vigie.errors import SettingsError, VigieError
-from vigie.kafka import client_settings, connect, explain, hopeless
+from vigie.kafka import Complaints, client_settings, connect, explain, hopeless
 from vigie.messages import Position, batch, empty_batch
 
 logger = logging.getLogger(__name__)
@@ -73,11 +73,11 @@ class KafkaSource:
         self._topics = [topics] if isinstance(topics, str) else list(topics)
         if not self._topics:
             raise SettingsError(f"{self._owner}.topics is empty; expected at least one topic")
+        self._complaints = Complaints(self._owner)
         self._settings = self._configure(bootstrap_servers, group, options or {}, until_end=until_end)
         self._until_end = until_end
         self._clock = clock
         self._consumer: Consumer | None = None
-        self._problem: VigieError | None = None
         self._kept: dict[Key, int] = {}  # where the sink says to resume
         self._assigned: set[Key] = set()
         self._assigned_at: float | None = None
@@ -110,7 +110,7 @@ class KafkaSource:
         polled = self._opened.consume(1, timeout_seconds)
         if polled and max_messages > 1:
             polled += self._opened.consume(max_messages - 1, 0)
-        self._raise_problem()
+        self._complaints.check()
         return self._note(frame_of(self._without_events(polled)))
 
     def positions(self) -> list[Position]:
@@ -128,7 +128,8 @@ class KafkaSource:
             for start in self._starts([TopicPartition(*key) for key in sorted(self._next)]):
                 self._seek(start)
         except KafkaException as problem:
-            raise explain(problem.args[0], f"{self._owner}: cannot go back to the committed offsets") from problem
+            doing = f"{self._owner}: cannot go back to the committed offsets"
+            raise self._complaints.explain(problem.args[0], doing) from problem
 
     def lag(self) -> dict[Key, int]:
         """Return how many messages wait in each partition that was read from; costs no request."""
@@ -164,7 +165,7 @@ class KafkaSource:
         }
         if options.get("group.protocol") != "consumer":  # there the broker assigns, and refuses this key
             ours["partition.assignment.strategy"] = "cooperative-sticky"
-        return {**client_settings(self._owner, ours, options, defaults=DEFAULTS), "error_cb": self._on_error}
+        return {**client_settings(self._owner, ours, options, defaults=DEFAULTS), "error_cb": self._complaints}
 
     def _check_topics(self, consumer: Consumer) -> None:
         for topic in self._topics:
@@ -173,9 +174,8 @@ class KafkaSource:
             try:
                 found = consumer.list_topics(topic, timeout=TIMEOUT_SECONDS).topics[topic].error
             except KafkaException as problem:
-                consumer.poll(0)  # serves _on_error, which may know better than "timed out"
-                self._raise_problem()
-                raise explain(problem.args[0], f"{self._owner}: no broker answers") from problem
+                consumer.poll(0)  # lets the client complain, who may know better than "timed out"
+                raise self._complaints.explain(problem.args[0], f"{self._owner}: no broker answers") from problem
             if found is not None:
                 raise self._topic_problem(consumer, topic, found)
 
@@ -188,17 +188,6 @@ class KafkaSource:
             f"{self._owner}: topic {topic!r} does not exist; the broker has {', '.join(near) or 'none'};"
             " create it, or correct topics in vigie.toml"
         )
-
-    def _on_error(self, error: KafkaError) -> None:
-        if hopeless(error):
-            self._problem = explain(error, f"{self._owner}: the broker refuses this worker")
-        else:
-            logger.warning("%s: %s; the client goes on trying", self._owner, error.str())
-
-    def _raise_problem(self) -> None:
-        if self._problem is not None:
-            problem, self._problem = self._problem, None
-            raise problem
 
     def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         for part in partitions:
