@@ -11,7 +11,21 @@ from typing import Annotated
 import typer
 
 from vigie import __version__
-from vigie.cli import dead_letters, demo, importing, init, learner, predict, simulate, status, stream, train, up, web
+from vigie.cli import (
+    dead_letters,
+    demo,
+    exporting,
+    importing,
+    init,
+    learner,
+    predict,
+    simulate,
+    status,
+    stream,
+    train,
+    up,
+    web,
+)
 from vigie.cli.exits import MEANINGS, code_of
 from vigie.errors import VigieError
 
@@ -38,6 +52,7 @@ app.command(rich_help_panel=_ROLES)(web.web)
 app.command(rich_help_panel=_ROLES)(stream.stream)
 app.command(rich_help_panel=_ROLES)(learner.learner)
 app.command("import", rich_help_panel=_DATA)(importing.import_file)
+app.command("export", rich_help_panel=_DATA)(exporting.export_file)
 app.command(rich_help_panel=_DATA)(train.train)
 app.command(rich_help_panel=_DATA)(predict.predict)
 app.command(rich_help_panel=_DATA)(simulate.simulate)

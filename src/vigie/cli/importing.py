@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from vigie.cli import logs
+from vigie.cli import importing_answers, logs
 from vigie.cli.options import HERE, DebugOption, JsonOption, ProjectOption
 from vigie.cli.progress import progress
 from vigie.errors import LabelError, SettingsError
@@ -25,9 +25,37 @@ BATCH = 50_000
 ANNOTATIONS = 5_000
 
 FileArgument = Annotated[
-    Path, typer.Argument(metavar="FILE", help="CSV, JSONL or Parquet; the first two also as .gz.", show_default=False)
+    Path,
+    typer.Argument(
+        metavar="FILE", help="CSV, JSON, JSONL or Parquet; all but the last also as .gz.", show_default=False
+    ),
 ]
-TextOption = Annotated[str, typer.Option("--text", metavar="COLUMN", help="The column that holds the messages.")]
+TextOption = Annotated[
+    str | None,
+    typer.Option(
+        "--text",
+        metavar="COLUMN",
+        help="The column that holds the messages; not needed for files of Vigie and of other tools.",
+        show_default=False,
+    ),
+]
+FormatOption = Annotated[
+    str | None,
+    typer.Option(
+        "--format",
+        metavar="FORMAT",
+        help="csv, jsonl, parquet (as `vigie export` writes them), label_studio, prodigy, doccano or argilla.  "
+        "[default: what the file looks like]",
+    ),
+]
+MapOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--map",
+        metavar="[DIMENSION:]OLD=NEW",
+        help="What a label of the file is called here; may be given several times.",
+    ),
+]
 LabelOption = Annotated[
     list[str] | None,
     typer.Option("--label", metavar="DIMENSION=COLUMN", help="A column that holds labels; may be given several times."),
@@ -41,20 +69,27 @@ SkipOption = Annotated[
 
 def import_file(
     file: FileArgument,
-    text: TextOption,
+    text: TextOption = None,
     label: LabelOption = None,
     annotator: AnnotatorOption = "import",
     skip_unknown: SkipOption = False,
+    format: FormatOption = None,  # noqa: A002 - the name of the option
+    rename: MapOption = None,
     project: ProjectOption = HERE,
     as_json: JsonOption = False,
     debug: DebugOption = False,
 ) -> None:
     """Bring in messages and, where there are any, the labels people gave them elsewhere.
 
-    The file is read twice: it is checked first, and nothing is written when something is wrong. Messages of one
-    template get one answer in each dimension, the most frequent one.
+    The file is read twice: it is checked first, and nothing is written when something is wrong.
+
+    With `--text`, the columns of a table: messages of one template get one answer in each dimension, the most frequent
+    one. Without, or with `--format`, answers as `vigie export`, Label Studio, Prodigy, doccano or Argilla write them:
+    each keeps its annotator, time and id, and none is written twice.
 
     Example: `vigie import tweets.csv --text text --label sentiment=airline_sentiment`
+
+    Example: `vigie import label-studio.json --map severity:fatal=error`
     """
     logs.set_up(debug=debug)
     from vigie.app import Project  # noqa: PLC0415 — takes a second, and `vigie --help` should not
@@ -62,7 +97,13 @@ def import_file(
     opened = Project.open(project)
     try:
         columns = label_columns(label or (), opened.dimensions)
-        tally = check(file, text, columns, opened, skip_unknown=skip_unknown)
+        renames = label_renames(rename or (), opened.dimensions)
+        if text is None or format is not None or is_json(file):
+            asked = importing_answers.Asked(file, format, text, columns, annotator)
+            expected = importing_answers.expected(opened, renames, annotator, skip_unknown=skip_unknown)
+            importing_answers.run(asked, expected, opened, as_json=as_json)
+            return
+        tally = check(file, text, columns, opened, skip_unknown=skip_unknown, renames=renames)
         written = bring_in(file, text, tally, opened, annotator=annotator)
     finally:
         opened.close()
@@ -123,7 +164,44 @@ def label_columns(given: Sequence[str], dimensions: Sequence[Dimension]) -> dict
     return columns
 
 
-def check(file: Path, text: str, columns: Mapping[str, str], project: "Project", *, skip_unknown: bool) -> Tally:
+def label_renames(given: Sequence[str], dimensions: Sequence[Dimension]) -> dict[tuple[str, str], str]:
+    """Return labels here by dimension (empty: any) and label there, from ``[DIMENSION:]OLD=NEW``.
+
+    Raises
+    ------
+    SettingsError
+        One is not written like that, or its new label is not of the project.
+    """
+    known = {dimension.name: dimension.label_names for dimension in dimensions}
+    renames: dict[tuple[str, str], str] = {}
+    for pair in given:
+        before, colon, after = pair.partition(":")
+        dimension, rest = (before, after) if colon and before in known else ("", pair)
+        labels = known[dimension] if dimension else [label for names in known.values() for label in names]
+        # A label may have an equals sign in it, so the new one is what the rest ends in.
+        new = next((label for label in labels if rest.endswith(f"={label}") and rest != f"={label}"), None)
+        if new is None:
+            raise SettingsError(
+                f"--map is {pair!r}; expected OLD=NEW or DIMENSION:OLD=NEW with a NEW of {', '.join(labels)}"
+            )
+        renames[dimension, rest.removesuffix(f"={new}")] = new
+    return renames
+
+
+def is_json(file: Path) -> bool:
+    """Tell whether a file is named like one JSON text, not one a line."""
+    return [suffix for suffix in file.suffixes if suffix != ".gz"][-1:] == [".json"]
+
+
+def check(
+    file: Path,
+    text: str,
+    columns: Mapping[str, str],
+    project: "Project",
+    *,
+    skip_unknown: bool,
+    renames: Mapping[tuple[str, str], str] | None = None,
+) -> Tally:
     """Read a file and count what it holds.
 
     Raises
@@ -136,7 +214,8 @@ def check(file: Path, text: str, columns: Mapping[str, str], project: "Project",
     known = {dimension.name: set(dimension.label_names) for dimension in project.dimensions}
     tally = Tally()
     with progress("rows checked") as advance:
-        for rows in batches(file, [text, *columns.values()]):
+        for read in batches(file, [text, *columns.values()]):
+            rows = _renamed(read, columns, renames or {})
             _count(rows, text, columns, known, project, tally)
             advance(rows.height)
     if tally.unknown and not skip_unknown:
@@ -211,6 +290,17 @@ def _with_templates(rows: "pl.DataFrame", text: str, project: "Project") -> "pl.
     return texts.with_columns(project.text.normalise(texts["text"]).alias("template"))
 
 
+def _renamed(
+    rows: "pl.DataFrame", columns: Mapping[str, str], renames: Mapping[tuple[str, str], str]
+) -> "pl.DataFrame":
+    import polars as pl  # noqa: PLC0415 — takes a while to import
+
+    for dimension, column in columns.items():
+        ours = {old: new for (where, old), new in renames.items() if where in {"", dimension}}
+        rows = rows.with_columns(pl.col(column).replace(ours)) if ours else rows
+    return rows
+
+
 def _count(
     rows: "pl.DataFrame",
     text: str,
@@ -255,7 +345,9 @@ def _unknown(unknown: Mapping[str, Counter[str]], known: Mapping[str, set[str]])
     for dimension, counts in unknown.items():
         listed = ", ".join(f"{label!r} ({n:,} times)" for label, n in counts.most_common())
         lines.append(f"  {dimension}: {listed}; known are {', '.join(sorted(known[dimension]))}")
-    lines.append("Add them to vigie.toml, or leave those answers out with --skip-unknown.")
+    lines.append(
+        "Add them to vigie.toml, name them with --map OLD=NEW, or leave those answers out with --skip-unknown."
+    )
     return "\n".join(lines)
 
 

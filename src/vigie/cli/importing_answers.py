@@ -1,0 +1,121 @@
+"""`vigie import` of answers that other tools, or `vigie export`, wrote down with annotator, time and id."""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vigie.cli.progress import progress
+
+if TYPE_CHECKING:
+    from vigie.app import Project
+    from vigie.exchange import Answer, Expected, Findings
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the command line says about a file.
+
+    Parameters
+    ----------
+    file, format
+        What to read, and how; None to look.
+    text
+        What the message is called in it; None for what is usual.
+    questions
+        What dimensions are called in it, by dimension.
+    annotator
+        Whose answers these are where it does not say.
+    """
+
+    file: Path
+    format: str | None
+    text: str | None
+    questions: Mapping[str, str]
+    annotator: str
+
+
+def expected(
+    project: "Project", renames: Mapping[tuple[str, str], str], annotator: str, *, skip_unknown: bool
+) -> "Expected":
+    """Return what the answers of a file are measured against."""
+    from vigie.exchange import Expected  # noqa: PLC0415 — takes a second, and `vigie --help` should not
+
+    return Expected(project.dimensions, renames, skip_unknown=skip_unknown, annotator=annotator)
+
+
+def run(asked: Asked, expected: "Expected", project: "Project", *, as_json: bool) -> None:
+    """Check a file, bring in what it holds, and say what that was.
+
+    Raises
+    ------
+    SettingsError
+        The file cannot be read; nothing was written.
+    LabelError
+        Labels or dimensions are unknown; nothing was written.
+    """
+    from vigie.exchange import bring_in, examine, format_named, format_of  # noqa: PLC0415 — takes a second to import
+
+    kind = format_named(asked.format) if asked.format else format_of(asked.file)
+    with progress("rows checked") as advance:
+        found = examine(answers(asked, kind.name, project), expected, advance)
+    with progress("rows imported", found.n_rows) as advance:
+        bring_in(
+            answers(asked, kind.name, project),
+            expected,
+            found,
+            store=project.store,
+            normalise=project.text.normalise,
+            now=datetime.now(UTC),
+            on_row=advance,
+        )
+    print(json.dumps(figures(found, kind.name)) if as_json else told(found, kind.name))
+
+
+def answers(asked: Asked, kind: str, project: "Project") -> Iterator["Answer"]:
+    """Return the answers of a file, lazily; may be called again."""
+    from vigie.exchange import Reading, format_named  # noqa: PLC0415 — takes a second to import
+
+    questions = {question: dimension for dimension, question in asked.questions.items()}
+    return format_named(kind).read(asked.file, Reading(project.dimensions, asked.text, questions))
+
+
+def figures(found: "Findings", kind: str) -> dict[str, int | str]:
+    """Return what a file held and what became of it, for programs."""
+    from vigie.exchange import Status  # noqa: PLC0415 — takes a second to import
+
+    return {
+        "format": kind,
+        "rows": found.n_rows,
+        "answers": found.n_answers,
+        "labels": found.n_labels,
+        "known": found.n_known,
+        "outdated": found.n_outdated,
+        "replaced": found.n_replaced,
+        "skipped": found.statuses[Status.SKIPPED],
+        "flagged": found.statuses[Status.FLAGGED],
+        "blank": found.n_blank,
+        "unknown": sum(counts.total() for counts in found.unknown.values()),
+    }
+
+
+def told(found: "Findings", kind: str) -> str:
+    """Return what a file held and what became of it, for people."""
+    counts = figures(found, kind)
+    lines = [
+        f"{found.n_rows:,} rows read ({kind}); {found.n_answers:,} answers with {found.n_labels:,} labels brought in."
+    ]
+    for name, what in (
+        ("known", "labels were here already"),
+        ("outdated", "labels were left out: the same person said otherwise later"),
+        ("replaced", "labels took the place of what the same person had said about the group"),
+        ("skipped", "messages were skipped by their annotator and have no answer"),
+        ("flagged", "messages were flagged by their annotator and have no answer"),
+        ("blank", "rows had no text"),
+        ("unknown", "labels were unknown and left out"),
+    ):
+        if counts[name]:
+            lines.append(f"{counts[name]:,} {what}.")
+    return "\n".join(lines)

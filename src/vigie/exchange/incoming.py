@@ -1,0 +1,206 @@
+"""Answers into the store: looked at first, then brought in, each once."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from itertools import islice
+
+import polars as pl
+
+from vigie.errors import LabelError
+from vigie.exchange.answers import Answer, Status, name_of
+from vigie.exchange.ledger import Ledger
+from vigie.labels import Annotation, Dimension, Purpose
+from vigie.store import Store
+
+BATCH = 5_000
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What answers are measured against.
+
+    Parameters
+    ----------
+    dimensions
+        What is asked here.
+    renames
+        Labels here by dimension and label there; the dimension is empty where the rename holds for all.
+    skip_unknown
+        Whether labels and dimensions that are not known here are left out instead of refused.
+    annotator
+        Whose answers these are, where the file does not say.
+    """
+
+    dimensions: Sequence[Dimension]
+    renames: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    skip_unknown: bool = False
+    annotator: str = "import"
+
+    def label(self, dimension: str, label: str) -> str:
+        """Return what a label is called here, as far as that was said."""
+        return self.renames.get((dimension, label), self.renames.get(("", label), label))
+
+    def knows(self, dimension: str, label: str) -> bool:
+        """Tell whether the project has a label in a dimension."""
+        return any(dimension == one.name and label in one.label_names for one in self.dimensions)
+
+    def settled(self, answer: Answer) -> Answer:
+        """Return an answer in the words of this project, without what it does not know."""
+        labels = {name: self.label(name, label) for name, label in answer.labels.items()}
+        known = {name: label for name, label in labels.items() if self.knows(name, label)}
+        return replace(answer, labels=known, annotator=answer.annotator or self.annotator)
+
+
+@dataclass(slots=True)
+class Findings:
+    """What a file holds and what became of it.
+
+    Parameters
+    ----------
+    n_rows, n_blank
+        Rows with a text, and without: answers, and messages that nobody answered.
+    statuses
+        How many of each.
+    unknown
+        By dimension, how often each label that the project does not have; a dimension it does not have is among them.
+    n_answers
+        Answers of which at least one label was written.
+    n_labels, n_known, n_outdated, n_replaced
+        Labels that were written; that were here already; that were left out because the same person said otherwise
+        later; and that took the place of what the same person had said about the group.
+    """
+
+    n_rows: int = 0
+    n_blank: int = 0
+    statuses: Counter[Status] = field(default_factory=Counter)
+    unknown: dict[str, Counter[str]] = field(default_factory=dict)
+    n_answers: int = 0
+    n_labels: int = 0
+    n_known: int = 0
+    n_outdated: int = 0
+    n_replaced: int = 0
+
+
+def examine(answers: Iterable[Answer], expected: Expected, on_row: Callable[[int], None] = lambda _n: None) -> Findings:
+    """Read all answers and count what they hold; nothing is written.
+
+    Raises
+    ------
+    LabelError
+        Labels or dimensions are unknown and not to be skipped; all are named, with how often they occur.
+    SettingsError
+        The file cannot be read; from the reader.
+    """
+    found = Findings()
+    for answer in answers:
+        on_row(1)
+        if not answer.text.strip():
+            found.n_blank += 1
+            continue
+        found.n_rows += 1
+        found.statuses[answer.status] += 1
+        for dimension, label in answer.labels.items():
+            if not expected.knows(dimension, expected.label(dimension, label)):
+                found.unknown.setdefault(dimension, Counter())[label] += 1
+    if found.unknown and not expected.skip_unknown:
+        raise LabelError(_refusal(found.unknown, expected.dimensions))
+    return found
+
+
+def bring_in(
+    answers: Iterable[Answer],
+    expected: Expected,
+    found: Findings,
+    *,
+    store: Store,
+    normalise: Callable[[pl.Series], pl.Series],
+    now: datetime,
+    on_row: Callable[[int], None] = lambda _n: None,
+) -> None:
+    """Put the messages into their groups, and append the answers that are not there yet.
+
+    Done twice, it writes nothing the second time; broken off, it goes on where it stopped.
+
+    Parameters
+    ----------
+    answers
+        The same that were examined.
+    expected
+        What they were measured against.
+    found
+        What was found; what becomes of the answers is counted there.
+    store, normalise
+        Of the project.
+    now
+        The time of answers that have none.
+    on_row
+        Told the number of rows done.
+    """
+    audited = frozenset(store.audit.draws()["group_id"])
+    settled = (expected.settled(answer) for answer in answers if answer.text.strip())
+    for batch in iter(lambda: list(islice(settled, BATCH)), []):
+        templates = normalise(pl.Series([answer.text for answer in batch], dtype=pl.String))
+        group_ids = _groups(batch, templates, store)
+        ledger = Ledger(store.annotations.about(sorted(set(group_ids.values()))), found)
+        # The last word of a person holds, so the words go in in the order in which they were said.
+        pairs = sorted(zip(batch, templates, strict=True), key=lambda pair: pair[0].created_at or now)
+        new: list[tuple[Annotation, str | None]] = []
+        for answer, template in pairs:
+            rows = _rows(answer, template, group_ids[template], audited, now)
+            entered = [(row, name) for row, name, dated in rows if ledger.enter(row, name, dated=dated)]
+            found.n_answers += bool(entered)
+            new += entered
+        store.annotations.add([row for row, _ in new], names=[name for _, name in new])
+        on_row(len(batch))
+
+
+def _groups(batch: Sequence[Answer], templates: pl.Series, store: Store) -> dict[str, int]:
+    """Return the groups by template; messages that nobody answered count as traffic where they are new."""
+    texts = pl.DataFrame({"text": [answer.text for answer in batch], "template": templates})
+    is_answered = pl.Series([bool(answer.labels) for answer in batch], dtype=pl.Boolean)
+    answered = store.pool.add(texts.filter(is_answered), as_traffic=False)
+    waiting = texts.filter(~is_answered)
+    fresh = [template for template in waiting["template"].unique() if store.pool.find(template) is None]
+    is_fresh = waiting["template"].is_in(fresh)
+    added = [store.pool.add(waiting.filter(is_fresh)), store.pool.add(waiting.filter(~is_fresh), as_traffic=False)]
+    return dict(pl.concat([answered, *added]).select("template", "group_id").iter_rows())
+
+
+def _rows(
+    answer: Answer, template: str, group_id: int, audited: frozenset[int], now: datetime
+) -> Iterator[tuple[Annotation, str | None, bool]]:
+    """Return the annotations of an answer, each with the name of the answer and whether it has a time of its own."""
+    annotator, time = answer.annotator or "", answer.created_at or now
+    ours = name_of(template, annotator, time)
+    for dimension, label in answer.labels.items():
+        row = Annotation(
+            group_id=group_id,
+            dimension=dimension,
+            label=None if answer.status is Status.WITHDRAWN else label,
+            annotator=annotator,
+            purpose=Purpose.AUDIT if group_id in audited else answer.purpose,
+            created_at=time,
+            model_version=answer.model_version,
+            duration_seconds=answer.duration_seconds,
+        )
+        yield row, None if answer.id == ours else answer.id, answer.created_at is not None
+
+
+def _refusal(unknown: Mapping[str, Counter[str]], dimensions: Sequence[Dimension]) -> str:
+    known = {one.name: one.label_names for one in dimensions}
+    lines = ["the file has labels that the project does not know, and nothing was written:"]
+    for dimension, counts in unknown.items():
+        listed = ", ".join(f"{label!r} ({n:,} times)" for label, n in counts.most_common())
+        if dimension in known:
+            lines.append(f"  {dimension}: {listed}; known are {', '.join(known[dimension])}")
+        elif dimension:
+            lines.append(f"  {dimension} is no dimension: {listed}; the dimensions are {', '.join(known)}")
+        else:
+            lines.append(f"  of no dimension, or of several: {listed}")
+    lines.append(
+        "Add them to vigie.toml, name them with --map OLD=NEW and --label DIMENSION=QUESTION, "
+        "or leave those answers out with --skip-unknown."
+    )
+    return "\n".join(lines)

@@ -1,0 +1,243 @@
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from builders import NOON, a_dimension, a_labelled_batch
+from vigie.errors import LabelError
+from vigie.exchange import FORMATS, Answer, Expected, Findings, Reading, Status, bring_in, examine, given, sift
+from vigie.exchange import incoming as module
+from vigie.labels import Purpose
+from vigie.store import Store
+from vigie.text import normaliser
+
+DIMENSIONS = [a_dimension(), a_dimension("kind", ("disk", "net"))]
+EXPECTED = Expected(DIMENSIONS)
+NOW = NOON + timedelta(days=1)
+ANSWERS = [
+    Answer("disk 1 failed", {"severity": "error", "kind": "disk"}, "ann", NOON, "1001", duration_seconds=2.5),
+    Answer("disk 2 failed", {"severity": "warning"}, "bob", NOON + timedelta(microseconds=1), "1002"),
+    Answer('link\n"up" 😀', {"kind": "net"}, "ann", NOON, "x-7", purpose=Purpose.AUDIT, model_version="3"),
+    Answer("nobody looked", status=Status.OPEN),
+]
+StoreMaker = Callable[[], Store]
+
+
+@pytest.fixture
+def new_store(tmp_path: Path) -> Iterator[StoreMaker]:
+    stores: list[Store] = []
+
+    def make() -> Store:
+        stores.append(Store.open(f"sqlite:///{tmp_path / f'vigie-{len(stores)}.db'}"))
+        return stores[-1]
+
+    yield make
+    for store in stores:
+        store.close()
+
+
+@pytest.fixture
+def store(new_store: StoreMaker) -> Store:
+    return new_store()
+
+
+def imported(answers: Sequence[Answer], store: Store, expected: Expected = EXPECTED) -> Findings:
+    found = examine(answers, expected)
+    bring_in(answers, expected, found, store=store, normalise=normaliser("logs").normalise, now=NOW)
+    return found
+
+
+def said(store: Store) -> list[tuple[object, ...]]:
+    return sorted(store.annotations.effective().select("annotator", "dimension", "label", "created_at").rows())
+
+
+def test_import_when_answers_are_new_then_annotator_time_id_and_purpose_are_kept(store: Store) -> None:
+    found = imported(ANSWERS, store)
+
+    rows = store.annotations.history()
+    assert sorted(rows.select("annotator", "dimension", "label", "created_at", "purpose", "model_version").rows()) == [
+        ("ann", "kind", "disk", NOON, "train", None),
+        ("ann", "kind", "net", NOON, "audit", "3"),
+        ("ann", "severity", "error", NOON, "train", None),
+        ("bob", "severity", "warning", NOON + timedelta(microseconds=1), "train", None),
+    ]
+    assert set(store.annotations.names()["answer_id"]) == {"1001", "1002", "x-7"}
+    assert store.pool.size() == 3
+    assert (found.n_rows, found.n_answers, found.n_labels, found.n_known) == (4, 3, 4, 0)
+
+
+def test_import_when_done_twice_then_nothing_is_written_the_second_time(store: Store) -> None:
+    imported(ANSWERS, store)
+    before = store.annotations.history(), store.pool.messages()
+
+    found = imported(ANSWERS, store)
+
+    assert store.annotations.history().equals(before[0])
+    assert store.pool.messages() == before[1]
+    assert (found.n_answers, found.n_labels, found.n_known) == (0, 0, 4)
+
+
+@pytest.mark.parametrize("forget", [{"created_at": None}, {"id": None}, {"created_at": None, "id": None}])
+def test_import_when_times_or_ids_are_missing_then_twice_is_still_once(store: Store, forget: dict[str, None]) -> None:
+    answers = [replace(answer, **forget) for answer in ANSWERS]
+    imported(answers, store)
+
+    found = imported(answers, store)
+
+    assert (found.n_labels, found.n_known) == (0, 4)
+    expected = NOON if "created_at" not in forget else NOW
+    assert {row[-1] for row in said(store)} <= {expected, NOON + timedelta(microseconds=1)}
+
+
+def test_import_when_the_person_said_otherwise_here_since_then_that_stands(store: Store) -> None:
+    imported(ANSWERS[:1], store)
+    imported([replace(ANSWERS[0], labels={"severity": "info"}, created_at=NOON + timedelta(hours=1), id=None)], store)
+
+    found = imported([*ANSWERS[:1], replace(ANSWERS[0], labels={"severity": "warning"}, id="1003")], store)
+    old = imported([replace(ANSWERS[0], labels={"severity": "warning"}, created_at=NOON - timedelta(hours=1))], store)
+
+    assert (found.n_known, found.n_outdated, old.n_outdated) == (2, 1, 1)
+    assert ("ann", "severity", "info", NOON + timedelta(hours=1)) in said(store)
+
+
+def test_import_when_a_file_is_not_in_order_then_the_latest_answer_holds(store: Store) -> None:
+    late = replace(ANSWERS[0], labels={"severity": "info"}, created_at=NOON + timedelta(hours=1), id="9")
+
+    found = imported([late, ANSWERS[0]], store)
+
+    assert ("ann", "severity", "info", NOON + timedelta(hours=1)) in said(store)
+    assert (found.n_labels, found.n_replaced, found.n_outdated) == (3, 1, 0)
+
+
+def test_import_when_an_answer_was_taken_back_then_it_does_not_hold(store: Store) -> None:
+    back = replace(ANSWERS[0], status=Status.WITHDRAWN, created_at=NOON + timedelta(hours=1), id=None)
+
+    imported([ANSWERS[0], back], store)
+
+    assert said(store) == []
+    assert store.annotations.history().height == 4
+
+
+def test_import_when_the_group_was_drawn_for_audit_then_the_answer_only_measures(store: Store) -> None:
+    template = normaliser("logs").normalise(pl.Series(["disk 1 failed"]))[0]
+    store.record("kafka", a_labelled_batch(template))
+    store.audit.draw(store.pool.counts()["group_id"])
+
+    imported(ANSWERS[:1], store)
+
+    assert set(store.annotations.history()["purpose"]) == {"audit"}
+
+
+def test_import_when_nobody_is_named_then_the_answers_are_of_who_was_told(store: Store) -> None:
+    imported([Answer("a", {"severity": "info"})], store, Expected(DIMENSIONS, annotator="old tool"))
+
+    assert said(store) == [("old tool", "severity", "info", NOW)]
+
+
+def test_import_when_messages_wait_then_they_count_once_as_traffic(store: Store) -> None:
+    waiting = [Answer("nobody looked", status=Status.OPEN)] * 3
+
+    imported(waiting, store)
+    imported(waiting, store)
+
+    assert (store.pool.size(), store.pool.messages()) == (1, 3)
+    assert store.pool.unlabelled().height == 1
+
+
+def test_import_when_the_file_is_long_then_it_is_brought_in_by_parts(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "BATCH", 7)
+    words = "alpha beta gamma delta epsilon zeta eta theta iota kappa".split()  # noqa: SIM905 - short
+    answers = [Answer(f"{a} {b}", {"severity": "info"}, "ann", NOON) for a in words for b in words]
+    done: list[int] = []
+
+    bring_in(
+        iter([*answers, *answers]),
+        EXPECTED,
+        found := Findings(),
+        store=store,
+        normalise=normaliser("logs").normalise,
+        now=NOW,
+        on_row=done.append,
+    )
+
+    assert (found.n_labels, found.n_known, sum(done), max(done)) == (100, 100, 200, 7)
+
+
+def test_examine_when_labels_or_dimensions_are_unknown_then_all_are_listed_and_nothing_is_written() -> None:
+    answers = [
+        Answer("a", {"severity": "fatal", "mood": "sad"}),
+        Answer("b", {"severity": "fatal", "": "odd"}),
+        Answer("c", {"severity": "info"}),
+    ]
+
+    with pytest.raises(LabelError) as refused:
+        examine(answers, EXPECTED)
+
+    text = str(refused.value)
+    assert "severity: 'fatal' (2 times); known are info, warning, error" in text
+    assert "mood is no dimension: 'sad' (1 times); the dimensions are severity, kind" in text
+    assert "of no dimension, or of several: 'odd' (1 times)" in text
+    assert all(way in text for way in ("nothing was written", "--map", "--label", "--skip-unknown"))
+
+
+def test_import_when_unknown_labels_are_left_out_or_renamed_then_the_rest_counts(store: Store) -> None:
+    answers = [Answer("a b", {"severity": "fatal", "kind": "disk"}, "ann"), Answer("c d", {"severity": "odd"}, "ann")]
+    renames = {("severity", "fatal"): "error", ("", "fatal"): "info"}
+
+    found = imported(answers, store, Expected(DIMENSIONS, renames, skip_unknown=True))
+
+    assert [row[1:3] for row in said(store)] == [("kind", "disk"), ("severity", "error")]
+    assert found.unknown == {"severity": {"odd": 1}}
+
+
+def test_examine_when_rows_have_no_text_then_they_are_counted_apart(store: Store) -> None:
+    found = imported([Answer(" \n", {"severity": "nonsense"}), ANSWERS[1]], store)
+
+    assert (found.n_rows, found.n_blank, found.n_labels) == (1, 1, 1)
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_round_trip_when_a_project_goes_out_and_into_another_then_both_export_the_same(
+    name: str, new_store: StoreMaker, tmp_path: Path
+) -> None:
+    kind = FORMATS[name]
+    first, second = new_store(), new_store()
+    imported([*ANSWERS, Answer("disk 1 failed", {"kind": "net"}, "bob", NOW)], first)
+    file = tmp_path / {"csv": "a.csv", "parquet": "a.parquet"}.get(name, "a.json")
+    went_out = list(sift(given(first.annotations), kind, Counter()))
+
+    kind.write(went_out, file, DIMENSIONS)
+    came_in = list(kind.read(file, Reading(DIMENSIONS)))
+    found = imported(came_in, second)
+    again = imported(came_in, second)
+
+    def key(answer: Answer) -> str:
+        return str((answer.id, answer.annotator))
+
+    exported = sorted(given(second.annotations), key=key)
+    assert exported == sorted(went_out, key=key)
+    assert {answer.id for answer in exported} > {"1001", "1002", "x-7"}
+    assert (found.n_labels, again.n_labels) == (5, 0)
+
+
+@pytest.mark.parametrize("name", ["csv", "jsonl", "parquet"])
+def test_round_trip_when_the_history_goes_along_then_it_is_the_same_there(
+    name: str, new_store: StoreMaker, tmp_path: Path
+) -> None:
+    first, second = new_store(), new_store()
+    changed = replace(ANSWERS[0], labels={"severity": "info"}, created_at=NOON + timedelta(hours=1), id=None)
+    back = replace(changed, status=Status.WITHDRAWN, created_at=NOON + timedelta(hours=2))
+    imported([*ANSWERS, changed, back], first)
+    file = tmp_path / f"a.{name}"
+
+    FORMATS[name].write(given(first.annotations, history=True), file, DIMENSIONS)
+    imported(list(FORMATS[name].read(file, Reading(DIMENSIONS))), second)
+
+    assert given(second.annotations, history=True) == given(first.annotations, history=True)
+    assert given(second.annotations) == given(first.annotations)
