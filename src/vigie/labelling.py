@@ -11,12 +11,19 @@ from vigie.store import Group, Store
 
 REASONS: Mapping[str, str] = {
     "uncertain": "the model hesitates most here: dimension, and margin, confidence or entropy, in [0, 1]; size",
+    "disagreement": "a committee of models disagrees: dimension, and votes or divergence, in [0, 1]; size",
+    "different": "it is unlike all that was answered: similarity, the highest cosine to that, in [-1, 1]; size",
+    "typical": "many groups without an answer are like it: alike, how many; size",
     "frequent": "a strategy chose by size alone: size",
     "largest": "nothing was learned yet, so the largest groups come first: size",
     "random": "a strategy chose at random: size",
     "audit": "drawn at random in proportion to traffic, only to measure",
 }
-"""What `Question.reason` may say under ``why``, and which other keys come with it (size: messages in the group)."""
+"""What `Question.reason` may say under ``why``, and which other keys come with it.
+
+Of all: ``size``, messages in the group; ``new``, 1 where the group came after half of the answers. Of some: ``alike``, groups of the
+same cluster among those looked at; ``similarity``; ``without``, what a strategy lacked (``vectors``, ``committee``) and did without.
+"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,13 +9,13 @@ import pytest
 from builders import NOON, a_dimension, a_labelled_batch
 from learner_fakes import SEVERITY, TOPIC, KnowingModel
 from store_fixtures import SettableClock
+from vigie import plugins
 from vigie.errors import LabelError, QuestionError
 from vigie.labelling import REASONS, Asked, Labelling
 from vigie.labels import Dimension, Origin, Prediction, Question, QuestionKind, Route
 from vigie.learner.ranking import audit_drafts, first_questions, rank
 from vigie.store import Draft, Store
 from vigie.strategies import Strategy
-from vigie.strategies.uncertainty import Entropy, LeastConfidence, Margin, Random
 
 DIMENSIONS = [SEVERITY, TOPIC]
 
@@ -259,8 +259,9 @@ def test_annotate_when_several_do_so_at_once_then_there_is_one_group(labelling: 
     assert store.annotations.count() == 6
 
 
-@pytest.mark.parametrize("strategy", [Margin(), Entropy(), LeastConfidence(), Random()])
-def test_reasons_when_a_strategy_gives_one_then_it_is_described(strategy: Strategy) -> None:
+@pytest.mark.parametrize("name", plugins.names("strategies"))
+def test_reasons_when_a_strategy_gives_one_then_it_is_described(name: str) -> None:
+    strategy: Strategy = plugins.load("strategies", name)()
     groups = pl.DataFrame({"group_id": [1], "template": ["a"], "count": [5]})
     drafts = [
         *rank(groups, KnowingModel({}), strategy, dimensions=["severity"], n=1, rng=np.random.default_rng(0)),

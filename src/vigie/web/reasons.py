@@ -15,18 +15,34 @@ def why(question: Question, words: Words) -> str:
     ----------
     question
         Its ``reason`` says ``why``: ``uncertain`` (with ``dimension`` and ``margin``, ``confidence`` or ``entropy``),
-        ``frequent``, ``largest`` or ``random``.
+        ``disagreement`` (with ``dimension``), ``different``, ``typical``, ``frequent``, ``largest`` or ``random``; and
+        perhaps that the group is ``new``.
     words
         The visitor's language.
     """
     if question.kind is QuestionKind.AUDIT:
         return words.gettext("Drawn at random from the stream, to measure how good the labels are. It never trains.")
-    reason = question.reason.get("why")
-    if reason in {"largest", "frequent"}:
+    sentence = _sentence(question.reason, words)
+    new = words.gettext("This kind of message is new.") if question.reason.get("new") else ""
+    return f"{sentence} {new}".strip()
+
+
+def _sentence(reason: Mapping[str, object], words: Words) -> str:
+    why = reason.get("why")
+    if why == "uncertain":
+        return _unsure(reason, words)
+    if why == "disagreement":
+        dimension = str(reason.get("dimension", ""))
+        return words.gettext(
+            "Several models that learned the same answers disagree about {dimension}.", dimension=dimension
+        )
+    if why in {"largest", "frequent"}:
         return words.gettext("One of the most frequent kinds of message that nobody has labelled.")
-    if reason == "random":
-        return words.gettext("Drawn at random.")
-    return _unsure(question.reason, words) if reason == "uncertain" else ""
+    if why == "typical":
+        return words.gettext("Many messages that nobody has labelled are like this one.")
+    if why == "different":
+        return words.gettext("It is unlike everything labelled so far.")
+    return words.gettext("Drawn at random.") if why == "random" else ""
 
 
 def _unsure(reason: Mapping[str, object], words: Words) -> str:

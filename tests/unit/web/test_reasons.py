@@ -32,6 +32,10 @@ def a_status(*, total: int = 0, groups: int = 0, leased: int = 0, roles: tuple[s
         ({"why": "uncertain", "dimension": "severity", "confidence": 0.41}, "severity: 41%", "severity\xa0: 41"),
         ({"why": "uncertain", "dimension": "severity", "entropy": 0.9}, "many labels likely", "plusieurs étiquettes"),
         ({"why": "uncertain"}, "The model is unsure", "Le modèle hésite"),
+        ({"why": "disagreement", "dimension": "severity", "votes": 0.9}, "disagree about severity", "sur severity"),
+        ({"why": "typical", "alike": 40}, "are like this one", "lui ressemblent"),
+        ({"why": "different", "similarity": 0.1}, "unlike everything", "ne ressemble à rien"),
+        ({"why": "random", "new": 1}, "at random. This kind of message is new.", "hasard. Cette sorte"),
     ],
 )
 def test_why_when_a_strategy_asked_then_the_sentence_says_so(
