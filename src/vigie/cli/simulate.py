@@ -115,6 +115,8 @@ def simulate(
     from vigie.evaluation.simulate import simulate as run  # noqa: PLC0415
 
     columns = label_columns(label)
+    if html is not None and not html.absolute().parent.is_dir():
+        raise SettingsError(f"--html is {html}; there is no folder {html.absolute().parent}")
     systems = [*ours(model, strategy), *(others() if peers else [])]
     messages, kind = read(data, text, columns, kind=kind, once=once)
     plan = planned(messages, budget, batch=batch, seeds=seeds, test=test, test_share=test_share)
@@ -232,9 +234,9 @@ def others() -> list["System"]:
     from vigie.evaluation.peers import installed  # noqa: PLC0415 — extras
     from vigie.evaluation.peers.system import PeerSystem, Workshop  # noqa: PLC0415
 
-    encode = _encoder()
+    found, encode = installed(), _encoder()
     workshop = Workshop(encode)
-    return [PeerSystem(peer, workshop) for peer in installed(embeddings=encode is not None)]
+    return [PeerSystem(peer, workshop) for peer in found if encode is not None or peer.features != "minilm"]
 
 
 def _made(classifier: type["Classifier"], dimensions: Sequence["Dimension"], seed: int) -> "Classifier":
@@ -259,10 +261,11 @@ def _ranked(
 
 
 def _encoder() -> "Encode | None":
-    from vigie.features.encoder_cache import embeddings  # noqa: PLC0415 — an extra
+    from vigie.features.encoder_cache import embeddings  # noqa: PLC0415 — with the peers
+    from vigie.features.encoder_files import find  # noqa: PLC0415
 
     try:
-        return embeddings("default").of
+        return embeddings(find()).of
     except (MissingExtraError, ModelError) as error:
         logger.warning("peers run without sentence embeddings: %s", error)
         return None

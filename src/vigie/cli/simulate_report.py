@@ -30,7 +30,7 @@ def report(curves: Sequence["Run"], messages: "Messages", plan: "Plan", *, kind:
     rows, n_templates = messages.rows.height, messages.rows["template"].n_unique()
     yield Text(
         f"{rows:,} messages, {n_templates:,} templates ({kind}); {plan.test_share:.0%} of the {plan.held} held out; "
-        f"macro-F1, mean of {plan.n_seeds} seeds; ± is half of its 95 % interval.\n",
+        f"macro-F1, mean of {plan.n_seeds} {'seed' if plan.n_seeds == 1 else 'seeds'}; ± is half of its 95 % interval.\n",
         style="dim",
     )
     for dimension in messages.dimensions:

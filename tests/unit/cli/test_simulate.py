@@ -8,9 +8,9 @@ import pytest
 from typer.testing import CliRunner
 
 import simulate_fakes
-from vigie.cli import app
+from vigie.cli import app, simulate
 from vigie.cli.simulate import label_columns
-from vigie.errors import SettingsError, UnknownPartError, VigieError
+from vigie.errors import MissingExtraError, SettingsError, UnknownPartError, VigieError
 from vigie.evaluation import peers
 
 
@@ -98,6 +98,7 @@ def test_simulate_when_no_budget_is_given_then_as_many_answers_as_there_are_grou
         (("--text", "nope"), "has no column 'nope'"),
         (("--budget", "5000"), "--budget is 5000; besides the test there are 68 groups"),
         (("--budget", "5"), "--budget is 5; expected at least one batch"),
+        (("--html", "/nowhere/curves.html"), "--html is /nowhere/curves.html; there is no folder /nowhere"),
         (("--test", "rows"), "--test is 'rows'; expected templates or messages"),
         (("--label", "same=text"), "same has 90 different labels in 180 rows of column 'text'"),
     ],
@@ -151,12 +152,42 @@ def test_simulate_when_the_file_is_missing_then_says_so(tmp_path: Path) -> None:
 
 
 def test_simulate_when_peers_are_missing_then_names_the_pip_command(file: Path, monkeypatch: Any) -> None:
-    def nothing(*, embeddings: bool) -> Any:
-        raise peers.MissingExtraError("--peers", "peers")
+    def nothing() -> Any:
+        raise MissingExtraError("--peers", "peers")
 
     monkeypatch.setattr(peers, "installed", nothing)
 
     assert "pip install 'vigie[peers]'" in str(problem(file, "--peers"))
+
+
+class Silent:
+    """A peer that is named and never started."""
+
+    def __init__(self, features: str) -> None:
+        self.features = features
+
+
+@pytest.mark.parametrize(("is_there", "expected"), [(True, ["tfidf", "minilm"]), (False, ["tfidf"])])
+def test_others_when_there_is_an_encoder_or_none_then_with_or_without_those_that_need_it(
+    is_there: bool, expected: list[str], monkeypatch: Any
+) -> None:
+    monkeypatch.setattr(peers, "installed", lambda: [Silent("tfidf"), Silent("minilm")])
+    monkeypatch.setattr(simulate, "_encoder", lambda: (lambda texts: texts) if is_there else None)
+
+    found: list[Any] = simulate.others()
+
+    assert [system.peer.features for system in found] == expected
+
+
+def test_encoder_when_it_cannot_be_had_then_none_and_says_why(monkeypatch: Any, caplog: Any) -> None:
+    def refuse(*_: Any) -> Any:
+        raise MissingExtraError("sentence embeddings", "embeddings")
+
+    monkeypatch.setattr("vigie.features.encoder_cache.embeddings", refuse)
+    monkeypatch.setattr("vigie.features.encoder_files.find", refuse)
+
+    assert simulate._encoder() is None
+    assert "peers run without sentence embeddings" in caplog.text
 
 
 def test_label_columns_when_pairs_are_given_then_columns_by_dimension() -> None:

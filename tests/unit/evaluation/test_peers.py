@@ -1,12 +1,14 @@
 import builtins
 import importlib.util
 import sys
+from dataclasses import replace
 
 import numpy as np
+import polars as pl
 import pytest
 
 import simulate_fakes
-from vigie.errors import MissingExtraError
+from vigie.errors import MissingExtraError, SettingsError
 from vigie.evaluation import peers
 from vigie.evaluation.curves import About
 from vigie.evaluation.peers import installed
@@ -78,13 +80,13 @@ def encode(texts):
 @pytest.fixture(scope="module")
 def curves():
     workshop = Workshop(encode)
-    systems = [PeerSystem(peer, workshop) for peer in installed(embeddings=True)]
+    systems = [PeerSystem(peer, workshop) for peer in installed()]
     return simulate(simulate_fakes.messages(200, dimensions=("mood",)), systems, PLAN)
 
 
 @needs_peers
-def test_installed_when_there_are_embeddings_then_the_peers_that_need_them_too() -> None:
-    names = [(peer.about.system, peer.about.strategy, peer.features) for peer in installed(embeddings=True)]
+def test_installed_when_all_libraries_are_there_then_every_peer() -> None:
+    names = [(peer.about.system, peer.about.strategy, peer.features) for peer in installed()]
 
     assert names == [
         ("modAL", "margin", "tfidf"),
@@ -94,7 +96,6 @@ def test_installed_when_there_are_embeddings_then_the_peers_that_need_them_too()
         ("scikit-activeml", "badge", "minilm"),
         ("small-text", "breaking ties", "tfidf"),
     ]
-    assert [peer.features for peer in installed(embeddings=False)] == ["tfidf", "dense", "tfidf"]
 
 
 @needs_peers
@@ -112,7 +113,7 @@ def test_peer_when_it_has_asked_forty_times_then_knows_more_than_chance(curves, 
 @pytest.mark.parametrize("place", range(6))
 def test_peer_when_it_runs_again_with_the_same_seed_then_asks_the_same(curves, place: int) -> None:
     messages = simulate_fakes.messages(60, dimensions=("mood",))
-    given, peer = a_split(messages), installed(embeddings=True)[place]
+    given, peer = a_split(messages), installed()[place]
     features = Workshop(encode).features(peer.features, given, 3)
     labels = np.arange(given.pool.height) % 3
 
@@ -129,7 +130,7 @@ def test_peer_when_it_runs_again_with_the_same_seed_then_asks_the_same(curves, p
 @needs_peers
 @pytest.mark.parametrize("place", range(6))
 def test_peer_when_one_label_is_all_it_has_seen_then_says_that_label(place: int) -> None:
-    given, peer = a_split(simulate_fakes.messages(60, dimensions=("mood",))), installed(embeddings=True)[place]
+    given, peer = a_split(simulate_fakes.messages(60, dimensions=("mood",))), installed()[place]
     features = Workshop(encode).features(peer.features, given, 0)
     asking = peer.start(features.pool, 3, 0)
 
@@ -144,7 +145,7 @@ def test_peer_when_one_label_is_all_it_has_seen_then_says_that_label(place: int)
 @needs_peers
 def test_small_text_when_labels_are_missing_still_then_predictions_are_labels_and_not_places() -> None:
     given = a_split(simulate_fakes.messages(60, dimensions=("mood",)))
-    peer = installed(embeddings=False)[-1]
+    peer = installed()[-1]
     features = Workshop().features(peer.features, given, 0)
     asking = peer.start(features.pool, 5, 0)
 
@@ -167,7 +168,7 @@ def test_installed_when_a_library_is_missing_then_names_the_pip_command(monkeypa
     monkeypatch.setattr(builtins, "__import__", without)
 
     with pytest.raises(MissingExtraError, match=r"--peers needs more packages; .*pip install 'vigie\[peers\]'"):
-        installed(embeddings=False)
+        installed()
 
 
 def test_peer_system_when_there_are_two_dimensions_then_each_has_answers_of_its_own() -> None:
@@ -217,3 +218,25 @@ def test_workshop_when_texts_are_brought_to_few_dimensions_then_pool_and_test_al
     assert found.pool.shape[1] == found.test.shape[1] <= 100
     assert (found.pool.shape[0], found.test.shape[0]) == (given.pool.height, given.test.height)
     assert np.linalg.norm(found.pool, axis=1) == pytest.approx(np.ones(given.pool.height))
+
+
+def test_peer_system_when_the_pool_has_no_label_or_a_single_one_then_predicts_a_label_all_the_same() -> None:
+    given, (mood, topic) = a_split(simulate_fakes.messages()), simulate_fakes.messages().dimensions
+    nothing = pl.lit(None, dtype=pl.String).alias("label:mood")
+    given = replace(given, pool=given.pool.with_columns(nothing, pl.lit("other").alias("label:topic")))
+    peer = InOrder()
+
+    attempt = PeerSystem(peer, Workshop()).start(given, (mood, topic), 0)
+    attempt.answer(10)
+
+    assert set(attempt.predict()["mood"]) == set(attempt.full()["mood"]) == {mood.label_names[0]}
+    assert set(attempt.full()["topic"]) == {"other"}
+    assert peer.n_fits == 0
+
+
+def test_workshop_when_texts_have_no_words_then_says_so() -> None:
+    given = a_split(simulate_fakes.messages(60))
+    wordless = replace(given, pool=given.pool.with_columns(text=pl.lit("!")))
+
+    with pytest.raises(SettingsError, match="peers find no words in the texts"):
+        Workshop().features("tfidf", wordless, 0)

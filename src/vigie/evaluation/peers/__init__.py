@@ -4,7 +4,7 @@ A peer knows one dimension: a file with three takes three of them, each with ans
 (features, splits, counting) is in :mod:`vigie.evaluation.peers.system`.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, Protocol
 
 import numpy as np
@@ -64,25 +64,16 @@ class Peer(Protocol):
         """
 
 
-def installed(*, embeddings: bool) -> list[Peer]:
-    """Return every peer.
-
-    Parameters
-    ----------
-    embeddings
-        Whether there are sentence embeddings, for the peers that need them.
+def installed() -> list[Peer]:
+    """Return every peer; those whose features are ``minilm`` need sentence embeddings.
 
     Raises
     ------
     MissingExtraError
         One of the libraries is missing.
     """
-    return [peer for peer in _every() if embeddings or peer.features != "minilm"]
-
-
-def _every() -> Iterator[Peer]:
     try:
         from vigie.evaluation.peers import modal, scikit_activeml, small_text  # noqa: PLC0415 — an extra
     except ImportError as error:
         raise MissingExtraError("--peers", "peers") from error
-    yield from (*modal.peers(), *scikit_activeml.peers(), *small_text.peers())
+    return [*modal.peers(), *scikit_activeml.peers(), *small_text.peers()]

@@ -12,6 +12,7 @@ from sklearn.decomposition import TruncatedSVD
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.preprocessing import normalize
 
+from vigie.errors import SettingsError
 from vigie.evaluation.curves import About
 from vigie.evaluation.peers import Asking, Encode, FloatArray, IntArray, Peer
 from vigie.evaluation.simulate_data import Split
@@ -76,11 +77,15 @@ class Workshop:
             return Features(self._embedded(given.pool["text"]), self._embedded(given.test["text"]))
         if name == "dense":
             sparse = self.features("tfidf", given, seed)
-            width = min(_WIDTH, min(sparse.pool.shape) - 1)
+            width = max(1, min(_WIDTH, min(sparse.pool.shape) - 1))
             reduce = TruncatedSVD(width, random_state=seed).fit(sparse.pool)
             return Features(normalize(reduce.transform(sparse.pool)), normalize(reduce.transform(sparse.test)))
         vectorizer = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, max_features=_WORDS)
-        return Features(vectorizer.fit_transform(given.pool["text"]), vectorizer.transform(given.test["text"]))
+        try:
+            pool = vectorizer.fit_transform(given.pool["text"])
+        except ValueError as error:
+            raise SettingsError(f"peers find no words in the texts ({error}); leave out --peers") from error
+        return Features(pool, vectorizer.transform(given.test["text"]))
 
     def _embedded(self, texts: pl.Series) -> FloatArray:
         assert self.encode is not None, "a peer that needs embeddings was started without"
@@ -178,7 +183,7 @@ class _Part:
             self._n_left -= n
 
     def predict(self) -> pl.Series:
-        return self._named(self._asking.predict(self._test))
+        return self._constant(0) if not len(self._truth) else self._named(self._asking.predict(self._test))
 
     def full(self) -> pl.Series:
         peer = self._system.peer
@@ -186,8 +191,13 @@ class _Part:
         return self._system.workshop.full(key, self._given, self._supervised)
 
     def _supervised(self) -> pl.Series:
+        if len(np.unique(self._truth)) < 2:  # noqa: PLR2004 — most models refuse to learn one label
+            return self._constant(int(self._truth[0]) if len(self._truth) else 0)
         model = self._system.peer.estimator(self._seed).fit(self._pool, self._truth)
         return self._named(model.predict(self._test))
+
+    def _constant(self, code: int) -> pl.Series:
+        return self._named(np.full(self._test.shape[0], code, dtype=np.int64))
 
     def _named(self, codes: IntArray) -> pl.Series:
         return self._names.gather(pl.Series(codes, dtype=pl.Int64))
