@@ -24,7 +24,7 @@ $(VENV)/installed: $(BIN)/python pyproject.toml constraints.txt
 	@touch $@
 
 $(VENV)/installed-test: $(BIN)/python pyproject.toml constraints.txt scripts/system-packages
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[test,postgres]'
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[test,postgres,embeddings]'
 	@scripts/system-packages test
 	@touch $(VENV)/installed $@
 

@@ -1,5 +1,6 @@
 """What every classifier promises, run over all that are installed by their plug-in names."""
 
+import inspect
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import polars as pl
 import pytest
 
 from builders import a_dimension
+from tiny_encoder import lasting_encoder
 from vigie.errors import ModelError
 from vigie.plugins import load, names
 
@@ -30,8 +32,19 @@ LABELS = pl.DataFrame(
 pytestmark = pytest.mark.parametrize("name", names("classifiers"))
 
 
+def made(name: str, seed: int = 0) -> Any:
+    """Return a classifier that has learned nothing; those that embed sentences do so with a tiny encoder."""
+    part = load("classifiers", name)
+    own = {"encoder": str(lasting_encoder())} if "encoder" in inspect.signature(part).parameters else {}
+    return part(DIMENSIONS, seed=seed, **own)
+
+
 def fitted(name: str, seed: int = 0) -> Any:
-    return load("classifiers", name)(DIMENSIONS, seed=seed).fit(TEXTS, LABELS)
+    return made(name, seed).fit(TEXTS, LABELS)
+
+
+def needs_answers(name: str) -> bool:
+    return getattr(load("classifiers", name), "needs_answers", True)
 
 
 def assert_same(one: dict[str, np.ndarray], other: dict[str, np.ndarray]) -> None:
@@ -56,7 +69,8 @@ def test_predict_proba_when_fitted_then_rows_are_probabilities_in_order(name: st
         assert some.dtype == np.float64
         assert some.min() >= 0
         np.testing.assert_allclose(some.sum(axis=1), 1)
-    np.testing.assert_allclose(proba["empty"], 0.5)
+    if needs_answers(name):
+        np.testing.assert_allclose(proba["empty"], 0.5)
     assert proba["severity"][:4].argmax(axis=1).tolist() == [2, 0, 1, 2]
 
 
@@ -89,7 +103,7 @@ def test_fit_when_seed_is_the_same_then_the_same_model(name: str) -> None:
 
 def test_fit_when_done_then_input_is_as_before_and_earlier_learning_forgotten(name: str) -> None:
     texts, labels = TEXTS.clone(), LABELS.clone()
-    model = load("classifiers", name)(DIMENSIONS, seed=0)
+    model = made(name)
     model.fit(pl.Series(["other"] * 3), pl.DataFrame({"severity": ["info", "error", "error"]}))
     again = model.fit(texts, labels)
 
@@ -100,12 +114,24 @@ def test_fit_when_done_then_input_is_as_before_and_earlier_learning_forgotten(na
 
 
 def test_fit_when_label_is_unknown_or_missing_everywhere_then_error(name: str) -> None:
-    model = load("classifiers", name)(DIMENSIONS, seed=0)
+    model = made(name)
 
     with pytest.raises(ModelError):
         model.fit(pl.Series(["a"]), pl.DataFrame({"severity": ["fatal"]}))
-    with pytest.raises(ModelError):
-        model.fit(pl.Series(["a"]), LABELS.select("empty").head(1))
+    if needs_answers(name):
+        with pytest.raises(ModelError):
+            model.fit(pl.Series(["a"]), LABELS.select("empty").head(1))
+
+
+def test_fit_when_nobody_has_answered_then_only_those_that_need_no_answers_do(name: str) -> None:
+    model, nothing = made(name), (pl.Series([], dtype=pl.String), LABELS.head(0))
+
+    if needs_answers(name):
+        with pytest.raises(ModelError):
+            model.fit(*nothing)
+    else:
+        proba = model.fit(*nothing).predict_proba(TEXTS)
+        assert all(np.allclose(some.sum(axis=1), 1) for some in proba.values())
 
 
 def test_load_when_saved_then_predicts_the_same_without_pickle(name: str, tmp_path: Path) -> None:

@@ -50,7 +50,7 @@ def build(family: str, kind: str, where: str, given: Mapping[str, Any], offered:
     for name in own:
         if name not in values and parameters[name].default is inspect.Parameter.empty:
             raise SettingsError(f"{where}.{name} is missing; {family} of type {kind!r} need it")
-    return part(**values, **{name: value for name, value in offered.items() if name in parameters})
+    return part(**values, **suited(part, offered))
 
 
 def in_folder(folder: Path, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -67,6 +67,16 @@ def database_url(url: str, folder: Path) -> str:
     if separator and scheme.startswith("sqlite") and path and path != ":memory:" and not path.startswith("/"):
         return f"{scheme}:///{(folder / path).as_posix()}"
     return url
+
+
+def suited(part: Any, offered: Mapping[str, Any]) -> dict[str, Any]:
+    """Return those of the values that a part takes."""
+    return {name: value for name, value in offered.items() if name in inspect.signature(part).parameters}
+
+
+def encoder_source(source: str, folder: Path) -> str:
+    """Return where an encoder comes from, a folder seen from the project directory; hub ids and ``default`` as they are."""
+    return str((folder / source).resolve()) if (folder / source).is_dir() else source
 
 
 def _checked(where: str, value: Any, kind: Any) -> Any:

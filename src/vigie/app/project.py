@@ -9,7 +9,7 @@ from typing import Any, Self
 import polars as pl
 
 from vigie import plugins
-from vigie.app.parts import build, database_url, in_folder
+from vigie.app.parts import build, database_url, encoder_source, in_folder, suited
 from vigie.errors import SettingsError, UnknownPartError
 from vigie.labelling import Labelling
 from vigie.labels import Dimension
@@ -233,10 +233,14 @@ class Project:
         learning = self.settings.learning
         try:
             classifier = plugins.load("classifiers", learning.classifier)
-            strategy = plugins.load("strategies", learning.strategy)()
+            strategy = plugins.load("strategies", learning.strategy)
         except UnknownPartError as error:
             raise SettingsError(f"[learning] in vigie.toml: {error}") from error
-        make = partial(classifier, seed=learning.seed, **learning.parameters)
+        offered = {
+            "encoder": encoder_source(learning.encoder, self.folder),
+            "encoder_threads": learning.encoder_threads,
+        }
+        make = partial(classifier, seed=learning.seed, **suited(classifier, offered) | learning.parameters)
         try:
             make(self.dimensions)
         except TypeError as error:
@@ -246,7 +250,7 @@ class Project:
             self.registry,
             dimensions=lambda: self.dimensions,
             classifier=make,
-            strategy=strategy,
+            strategy=strategy(**suited(strategy, {"weights": self._weights()})),
             text=self.settings.project.text,
             plan=Plan(
                 retrain_after_answers=learning.retrain_after_answers,
@@ -261,6 +265,9 @@ class Project:
         """Close what was opened."""
         if "store" in self.__dict__:
             self.store.close()
+
+    def _weights(self) -> dict[str, float]:
+        return {dimension.name: dimension.weight for dimension in self.settings.dimensions}
 
     def _source(self, name: str, *, until_end: bool) -> Any:
         table = self.settings.sources[name]

@@ -49,11 +49,13 @@ class DimensionSettings(Section):
     With ``target_precision`` the threshold of this dimension is the lowest confidence from which on the audit sample proves
     that so large a share of the labels is right; until it does, every message is to be looked at. Without, it is
     ``routing.confidence``.
+    ``weight`` is how much its doubts count against those of other dimensions when questions are chosen.
     """
 
     name: Name
     question: str = ""
     default: str | None = None
+    weight: float = Field(default=1.0, gt=0, le=1_000)
     target_precision: float | None = Field(default=None, gt=0, lt=1)
     labels: tuple[LabelSettings, ...] = Field(min_length=2)
 
@@ -137,11 +139,14 @@ class RulesSettings(Section):
 class LearningSettings(Section):
     """``[learning]``: what learns, what is asked, and when.
 
+    ``encoder`` is what makes sentence embeddings for classifiers that use them: a folder, a hub id, or ``default``.
     ``worthwhile_gain`` is the gain in accuracy below which the next 50 answers are not worth the while.
     """
 
     classifier: str = "linear.v1"
     parameters: dict[str, Any] = Field(default_factory=dict)
+    encoder: str = Field(default="default", min_length=1)
+    encoder_threads: int = Field(default=1, ge=1, le=64)
     strategy: str = "margin.v1"
     retrain_after_answers: int = Field(default=10, ge=1)
     retrain_after_seconds: float = Field(default=300.0, gt=0)

@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from vigie import plugins
-from vigie.app.parts import build, database_url, in_folder
+from vigie.app.parts import build, database_url, encoder_source, in_folder, suited
 from vigie.errors import SettingsError
 
 
@@ -83,3 +83,17 @@ def test_in_folder_when_it_is_standard_input_then_it_stays():
 )
 def test_database_url_when_it_is_a_relative_file_then_it_is_seen_from_the_project(url, expected):
     assert database_url(url, Path("/project")) == expected
+
+
+def test_suited_when_a_part_takes_some_values_then_those_only():
+    assert suited(Part, {"depth": 2, "encoder": "default"}) == {"depth": 2}
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [("default", "default"), ("owner/name@main", "owner/name@main"), ("models/mine", "{folder}/models/mine")],
+)
+def test_encoder_source_when_it_is_a_folder_then_it_is_seen_from_the_project(tmp_path, source, expected):
+    (tmp_path / "models" / "mine").mkdir(parents=True)
+
+    assert encoder_source(source, tmp_path) == expected.format(folder=tmp_path.resolve())
