@@ -322,6 +322,7 @@ class FakeServices:
             "training": {"answers_since": answers % 10, "retrain_after": 10, "running": False},
             "model": {"champion": self.version, "versions": versions},
             "accuracy": accuracy,
+            **self._quality(accuracy, answers),
             "roles": [] if self.quiet else roles,
             "problems": [],
         }
@@ -335,6 +336,60 @@ class FakeServices:
             "high": min(value + spread * 0.6, 1.0),
             "n_audited": answers // 10,
             "new_value": value - 0.1,
+        }
+
+    def _quality(self, accuracy: Mapping[str, Any], answers: int) -> dict[str, Any]:
+        """Return what is known of how good the labels are; the first dimension has a promise."""
+        known = {name: one for name, one in accuracy.items() if one}
+        gain = {"value": 0.8 / (answers + 1), "low": 0.1 / (answers + 1), "high": 2.5 / (answers + 1)}
+        advice = {"state": "unknown", "reason": "too_few_audited", "gain": None, "stability": None}
+        if answers >= 50:
+            state = ("stop", "settled") if answers >= 200 else ("go_on", "gain")
+            advice = {"state": state[0], "reason": state[1], "gain": gain, "stability": 0.9931}
+        promised = next(iter(accuracy), "")
+        return {
+            "numbers": {name: self._numbers(one) if (one := known.get(name)) else None for name in accuracy},
+            "passing": {name: self._passing(name == promised, known.get(name), answers) for name in accuracy},
+            "automatic": {"value": 0.61, "low": 0.48, "high": 0.72} if known else None,
+            "advice": {
+                "next_answers": 50,
+                "worthwhile_gain": 0.005,
+                "stable_from": 0.99,
+                "dimensions": dict.fromkeys(accuracy, advice),
+            },
+        }
+
+    def _numbers(self, accuracy: Mapping[str, float]) -> dict[str, Any]:
+        parts = {
+            "share_seen": 0.38,
+            "seen_value": min(accuracy["value"] + 0.08, 1.0),
+            "new_low": accuracy["low"] - 0.1,
+            "new_high": accuracy["high"] - 0.02,
+        }
+        whole = {**accuracy, **parts}
+        drop = {name: value * 0.9 if name.endswith(("value", "low")) else value for name, value in whole.items()}
+        bins = [
+            {"confidence": sure, "accuracy": right, "low": right - 0.5 / n, "high": min(right + 0.4 / n, 1), "n": n}
+            for sure, right, n in [(0.46, 0.5, 2), (0.68, 0.5, 2), (0.84, 0.8, 5), (0.95, 0.92, 12)]
+        ]
+        return {
+            "accuracy": whole,
+            "macro_f1": drop,
+            "calibration": {"error": 0.043, "by_chance": 0.061, "bins": bins},
+        }
+
+    def _passing(self, promised: bool, known: object, answers: int) -> dict[str, Any]:
+        share = {"value": 0.74, "low": 0.61, "high": 0.83}
+        if not promised:
+            return {"target": None, "threshold": 0.75, "share": share if known else None, "more": None}
+        if not known:
+            return {"target": 0.95, "threshold": None, "share": None, "more": {"n_answers": 59, "share": None}}
+        proven = answers >= 100
+        return {
+            "target": 0.95,
+            "threshold": 0.873 if proven else None,
+            "share": share if proven else {"value": 0.38, "low": 0.38, "high": 0.38},
+            "more": {"n_answers": 41, "share": 0.7 if proven else 0.4},
         }
 
     def series(self, minutes: int) -> Series:

@@ -569,6 +569,8 @@ def test_overview_when_another_dimension_is_chosen_then_its_labels_are_drawn(
     page.get_by_role("button", name="event_type").click()
 
     expect(page.locator(".chart").nth(1)).to_contain_text("Heartbeat")
+    expect(page.locator(".measured tbody tr")).to_have_count(3)
+    expect(page.locator(".passing")).to_contain_text("a fixed threshold, without a promise")
 
 
 def test_overview_when_nothing_came_then_it_says_so(stage: Stage, visitor: Callable[..., Page]) -> None:
@@ -577,6 +579,9 @@ def test_overview_when_nothing_came_then_it_says_so(stage: Stage, visitor: Calla
 
     expect(page.locator(".chart > .empty").first).to_have_text("Nothing came in this time.")
     expect(page.locator(".versions")).to_contain_text("No model yet")
+    expect(page.locator(".measured")).to_contain_text("Not measured yet")
+    expect(page.locator(".passing")).to_contain_text("at least 59 audit answers")
+    expect(page.locator(".advice")).to_contain_text("Not known yet")
 
 
 def test_try_when_a_message_is_typed_then_labels_and_weighty_words_show(

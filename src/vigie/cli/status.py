@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from vigie.cli import logs
 from vigie.cli.options import HERE, DebugOption, JsonOption, ProjectOption
+from vigie.cli.status_numbers import numbers
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -75,15 +76,7 @@ def _figures(found: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         f"{found['answers']:,} (training after {training['answers_since']}/{training['retrain_after']}{running})",
     )
     yield "champion", f"version {found['model']['champion']}" if found["model"]["champion"] else "none yet"
-    for dimension, value in found["accuracy"].items():
-        yield f"{dimension} right", _accuracy(value)
-
-
-def _accuracy(value: Mapping[str, Any] | None) -> str:
-    if value is None:
-        return "not known yet: no audit question was answered"
-    interval = f"95 %: {value['low']:.1%} to {value['high']:.1%}"
-    return f"{value['value']:.1%} of all messages ({interval}; audit answers: {value['n_audited']})"
+    yield from numbers(found)
 
 
 def _versions(versions: list[dict[str, Any]]) -> Iterator[tuple[str, ...]]:

@@ -1,5 +1,6 @@
 """Charts as Plotly figures, plain values; axes and texts take their colours from `static/pages.css`."""
 
+import math
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -19,6 +20,8 @@ BINS = 20
 CLEAR = "rgba(0,0,0,0)"
 TICKS = [{"dtickrange": [None, 59_999], "value": "%H:%M:%S"}, {"dtickrange": [60_000, None], "value": "%H:%M"}]
 GRID = "rgba(128,128,128,0.2)"
+DOTTED = {"color": "#7b858e", "width": 1, "dash": "dot"}
+SHARES = {"type": "linear", "range": [0, 1], "tickformat": ".0%", "tickformatstops": []}
 
 
 def route_names(words: Words) -> dict[str, str]:
@@ -88,7 +91,7 @@ def labels_figure(
     return _figure(traces, words, barmode="stack", bargap=0.12)
 
 
-def confidence_figure(confidence: pl.DataFrame, dimension: str, threshold: float, words: Words) -> Figure:
+def confidence_figure(confidence: pl.DataFrame, dimension: str, threshold: float | None, words: Words) -> Figure:
     """Draw how sure the labels of a dimension are, with the threshold below which a person should look.
 
     Parameters
@@ -98,27 +101,71 @@ def confidence_figure(confidence: pl.DataFrame, dimension: str, threshold: float
     dimension
         Which rows.
     threshold
-        In [0, 1].
+        In [0, 1]; None while no confidence is enough.
     words
         The visitor's language.
     """
     rows = confidence.filter(pl.col("dimension") == dimension)
     counts = dict(zip(rows["bin"].to_list(), rows["count"].to_list(), strict=True))
+    enough = math.inf if threshold is None else threshold
     middles = [(place + 0.5) / BINS for place in range(BINS)]
     bars = {
         "type": "bar",
         "x": middles,
         "y": [counts.get(place, 0) for place in range(BINS)],
         "width": [0.86 / BINS] * BINS,
-        "marker": {"color": [ROUTE_COLOURS[Route.AUTO if x >= threshold else Route.REVIEW] for x in middles]},
+        "marker": {"color": [ROUTE_COLOURS[Route.REVIEW if x < enough else Route.AUTO] for x in middles]},
         "hovertemplate": "%{y:,.0f}<extra></extra>",
     }
-    line = {"type": "line", "x0": threshold, "x1": threshold, "yref": "paper", "y0": 0, "y1": 1}
+    line = {"type": "line", "x0": enough, "x1": enough, "yref": "paper", "y0": 0, "y1": 1}
     return _figure(
         [bars],
         words,
-        shapes=[{**line, "line": {"color": "#7b858e", "width": 1, "dash": "dot"}}],
-        xaxis={"type": "linear", "range": [0, 1], "tickformat": ".0%", "tickformatstops": []},
+        shapes=[] if threshold is None else [{**line, "line": DOTTED}],
+        xaxis=SHARES,
+        showlegend=False,
+        hovermode="closest",
+    )
+
+
+def calibration_figure(calibration: Mapping[str, Any], words: Words) -> Figure:
+    """Draw how often labels are right by confidence, with 95 % intervals; on the diagonal confidence keeps its word.
+
+    Parameters
+    ----------
+    calibration
+        ``bins``, each with ``confidence``, ``accuracy``, ``low``, ``high`` and ``n``.
+    words
+        The visitor's language.
+    """
+    bins = calibration["bins"]
+    accuracy = [one["accuracy"] for one in bins]
+    most = max((one["n"] for one in bins), default=1)
+    points = {
+        "type": "scatter",
+        "mode": "markers",
+        "x": [one["confidence"] for one in bins],
+        "y": accuracy,
+        "error_y": {
+            "type": "data",
+            "symmetric": False,
+            "array": [one["high"] - at for one, at in zip(bins, accuracy, strict=True)],
+            "arrayminus": [at - one["low"] for one, at in zip(bins, accuracy, strict=True)],
+            "color": COLOURS[0],
+            "thickness": 1.5,
+            "width": 4,
+        },
+        "marker": {"color": COLOURS[0], "size": [6 + 8 * (one["n"] / most) ** 0.5 for one in bins]},
+        "text": [words.ngettext("{n} audit answer", "{n} audit answers", one["n"]) for one in bins],
+        "hovertemplate": "%{y:.0%}, %{text}<extra></extra>",
+    }
+    diagonal = {"type": "line", "x0": 0, "y0": 0, "x1": 1, "y1": 1, "line": DOTTED}
+    return _figure(
+        [points],
+        words,
+        shapes=[diagonal],
+        xaxis={**SHARES, "title": {"text": words.gettext("confidence"), "standoff": 6}},
+        yaxis={"range": [0, 1.02], "tickformat": ".0%", "title": {"text": words.gettext("right"), "standoff": 6}},
         showlegend=False,
         hovermode="closest",
     )

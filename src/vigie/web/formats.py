@@ -49,6 +49,30 @@ def interval(low: float, high: float, language: str) -> str:
     return f"{round(low * 100)}{DASH}{percent(high, language)}"
 
 
+def fine_percent(share: float, language: str) -> str:
+    """Write a share of [0, 1] in percent, with one decimal where it has one.
+
+    Examples
+    --------
+    >>> fine_percent(0.004, "en"), fine_percent(0.98, "en")
+    ('0.4%', '98%')
+    """
+    return str(
+        format_percent(share, format="#,##0.#%" if language == "en" else "#,##0.#\N{NO-BREAK SPACE}%", locale=language)
+    )
+
+
+def fine_interval(low: float, high: float, language: str) -> str:
+    """Write an interval of shares with one decimal.
+
+    Examples
+    --------
+    >>> fine_interval(0.001, 0.02, "en") == f"0.1{DASH}2%"
+    True
+    """
+    return f"{format_decimal(round(low * 100, 1), locale=language)}{DASH}{fine_percent(high, language)}"
+
+
 def date_and_time(moment: datetime, language: str) -> str:
     """Write a moment shortly, in its own time zone."""
     return str(format_datetime(moment, "d MMM HH:mm", locale=language))

@@ -1,17 +1,19 @@
 """The overview: what flows, how it is labelled, how good that is, who is at work."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from nicegui import ui
 
 from vigie.errors import VigieError
-from vigie.web.elements import Tag, button
-from vigie.web.figures import Figure, confidence_figure, labels_figure, messages_figure
+from vigie.web.elements import Tag
+from vigie.web.figures import confidence_figure, labels_figure, messages_figure
 from vigie.web.frame import every
 from vigie.web.live import Shared
+from vigie.web.overview_parts import Chart, Choice, Rebuilt
+from vigie.web.overview_quality import Quality
 from vigie.web.overview_views import roles, routes, tiles, versions
 from vigie.web.visit import Visit
 
@@ -21,67 +23,6 @@ if TYPE_CHECKING:
 REFRESH_SECONDS = 2.0
 SPANS = (15, 60, 360, 1440)
 """Minutes that the charts can look back."""
-
-
-class Chart:
-    """A chart with a heading, and a sentence in its place while there is nothing to draw."""
-
-    def __init__(self, title: str, empty: str) -> None:
-        with Tag("section", "chart") as self.section:
-            Tag("h2", text=title)
-            self._empty = Tag("p", "empty", text=empty)
-            with Tag("div", "plot", role="img", aria_label=title) as self._frame:
-                self._plot = ui.plotly({"data": [], "layout": {"height": 250}})
-        self._shown: Figure = {}
-        self._frame.set_visibility(False)
-
-    def draw(self, figure: Figure | None) -> None:
-        """Show a figure, or that there is none; nothing happens when it is the one already shown."""
-        self._empty.set_visibility(figure is None)
-        self._frame.set_visibility(figure is not None)
-        if figure is not None and figure != self._shown:
-            self._shown = figure
-            self._plot.update_figure(figure)
-
-
-class Choice:
-    """A row of buttons of which one is pressed."""
-
-    def __init__(self, title: str, options: dict[Any, str], on_change: Callable[[], Awaitable[None]]) -> None:
-        self.value = next(iter(options))
-        self._on_change = on_change
-        with Tag("div", "switch choice", role="group", aria_label=title):
-            self._buttons = {value: button(text, aria_pressed="false") for value, text in options.items()}
-        for value, pressed in self._buttons.items():
-            pressed.on("click", lambda value=value: self._choose(value))
-        self._mark()
-
-    async def _choose(self, value: Any) -> None:
-        self.value = value
-        self._mark()
-        await self._on_change()
-
-    def _mark(self) -> None:
-        for value, one in self._buttons.items():
-            one.set(aria_pressed=str(value == self.value).lower())
-
-
-class Rebuilt:
-    """A part of the page that is built anew when what it shows has changed."""
-
-    def __init__(self, tag: str, classes: str, build: Callable[[Any], None]) -> None:
-        self._element = Tag(tag, classes)
-        self._build = build
-        self._shown: Any = None
-
-    def show(self, value: Any) -> None:
-        """Build from a value, unless it is the one shown."""
-        if value == self._shown:
-            return
-        self._shown = value
-        self._element.clear()
-        with self._element:
-            self._build(value)
 
 
 class OverviewPage:
@@ -127,6 +68,7 @@ class OverviewPage:
             with Tag("section", "chart"):
                 Tag("h2", text=say("Model versions"))
                 self._versions = Rebuilt("div", "versions", self._build_versions)
+            self._quality = Quality(self._words)
         Tag("h2", "section-title", text=say("At work"))
         self._roles = Rebuilt("ul", "roles", self._build_roles)
 
@@ -140,7 +82,7 @@ class OverviewPage:
             return
         self._problem.set_visibility(False)
         self._show_status(status)
-        self._draw(series)
+        self._draw(series, status)
 
     def _show_status(self, status: dict[str, Any]) -> None:
         words, zone = self._words, self._seen_by.zone
@@ -148,13 +90,14 @@ class OverviewPage:
         self._routes.show(routes(status["messages"]["by_route"], words))
         self._versions.show(versions(status, self._dimensions, zone=zone, words=words))
         self._roles.show(roles(status, zone, words))
+        self._quality.show(status, self._dimension.value)
 
-    def _draw(self, series: Any) -> None:
+    def _draw(self, series: Any, status: dict[str, Any]) -> None:
         how: dict[str, Any] = {"until": datetime.now(UTC), "zone": self._seen_by.zone, "words": self._words}
         chosen = next(one for one in self._dimensions if one.name == self._dimension.value)
         labels = series.labels.filter(series.labels["dimension"] == chosen.name)
         confidence = series.confidence.filter(series.confidence["dimension"] == chosen.name)
-        threshold = self._services.settings.routing.confidence
+        threshold = (status["passing"].get(chosen.name) or {}).get("threshold")
         self._messages.draw(messages_figure(series.messages, **how) if len(series.messages) else None)
         self._labels.draw(labels_figure(labels, chosen.label_names, **how) if len(labels) else None)
         self._confidence.draw(

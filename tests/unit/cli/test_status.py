@@ -25,7 +25,48 @@ STATUS: dict[str, Any] = {
             {"version": "2", "created_at": "2026-11-21T11:00:00+00:00", "aliases": [], "metrics": {}},
         ],
     },
-    "accuracy": {"severity": {"value": 0.912, "low": 0.85, "high": 0.95, "n_audited": 13}, "category": None},
+    "numbers": {
+        "severity": {
+            "accuracy": {
+                "value": 0.912,
+                "low": 0.85,
+                "high": 0.95,
+                "n_audited": 13,
+                "share_seen": 0.5,
+                "seen_value": 0.99,
+                "new_value": 0.84,
+                "new_low": 0.7,
+                "new_high": 0.93,
+            },
+            "macro_f1": {"value": 0.8, "low": 0.7, "high": 0.9, "new_value": 0.71},
+            "calibration": {"error": 0.043, "by_chance": 0.061, "bins": []},
+        },
+        "category": None,
+    },
+    "passing": {
+        "severity": {
+            "target": 0.98,
+            "threshold": 0.873,
+            "share": {"value": 0.74, "low": 0.61, "high": 0.83},
+            "more": {"n_answers": 41, "share": 0.6},
+        },
+        "category": {"target": None, "threshold": 0.75, "share": None, "more": None},
+    },
+    "automatic": {"value": 0.6, "low": 0.5, "high": 0.7},
+    "advice": {
+        "next_answers": 50,
+        "worthwhile_gain": 0.005,
+        "stable_from": 0.99,
+        "dimensions": {
+            "severity": {
+                "state": "go_on",
+                "reason": "gain",
+                "gain": {"value": 0.012, "low": 0.004, "high": 0.02},
+                "stability": 0.97,
+            },
+            "category": {"state": "unknown", "reason": "too_few_audited", "gain": None, "stability": None},
+        },
+    },
     "roles": [{"role": "web", "instance": "host-1", "pid": 77, "seen_at": "2026-11-21T12:00:00", "details": {}}],
     "problems": [],
 }
@@ -33,7 +74,7 @@ STATUS: dict[str, Any] = {
 
 def shown(**changes: Any) -> str:
     written = StringIO()
-    console = Console(file=written, width=160)
+    console = Console(file=written, width=220)
     for part in report({**copy.deepcopy(STATUS), **changes}):
         console.print(part)
     return written.getvalue()
@@ -49,7 +90,16 @@ def test_report_when_all_is_well_then_shows_every_figure() -> None:
         "41 (training after 1/10, running now)",
         "version 3",
         "91.2% of all messages (95 %: 85.0% to 95.0%; audit answers: 13)",
-        "not known yet",
+        "not known yet: no audit question was answered",
+        "99.0% (50.0% of the messages)",
+        "84.0% (70.0% to 93.0%)",
+        "80.0% (70.0% to 90.0%); new kinds 71.0%",
+        "off by 4.3% on average; by chance alone 6.1%",
+        "74.0% (61.0% to 83.0%) of the messages, from a confidence of 0.873 on (0.98 promised)",
+        "about 41 more audit answers would make it 80.0%",
+        "+1.2% expected (0.4% to 2.0%); go on",
+        "not known yet: too few audit answers",
+        "60.0% (50.0% to 70.0%) of all messages, all dimensions together",
         "severity 91.2%",
         "host-1",
     ):
@@ -59,7 +109,9 @@ def test_report_when_all_is_well_then_shows_every_figure() -> None:
 def test_report_when_nothing_happened_yet_then_says_what_to_start() -> None:
     empty = {"total": 0, "per_second": 0.0, "dead_letters": 0, "by_route": {}}
 
-    text = shown(messages=empty, roles=[], questions={}, accuracy={}, model={"champion": None, "versions": []})
+    text = shown(
+        messages=empty, roles=[], questions={}, numbers={}, automatic=None, model={"champion": None, "versions": []}
+    )
 
     assert "0 (0 a second)" in text
     assert "none yet" in text
@@ -68,3 +120,32 @@ def test_report_when_nothing_happened_yet_then_says_what_to_start() -> None:
 
 def test_report_when_something_is_wrong_then_says_so() -> None:
     assert "! vigie.toml, line 3: broken" in shown(problems=["vigie.toml, line 3: broken"])
+
+
+def test_report_when_a_promise_is_not_proven_then_says_what_it_takes() -> None:
+    passing = copy.deepcopy(STATUS["passing"])
+    passing["severity"] |= {"threshold": None, "more": None}
+    passing["category"] |= {"target": 0.9, "threshold": None, "more": {"n_answers": 29, "share": None}}
+
+    text = shown(passing=passing)
+
+    assert "0.98 promised, and not proven yet for any confidence; more audit answers alone would not raise it" in text
+    assert "not known yet; 0.9 promised" in text
+    assert "that takes at least 29 audit answers" in text
+
+
+def test_report_when_predictions_settled_then_one_may_stop() -> None:
+    advice = copy.deepcopy(STATUS["advice"])
+    advice["dimensions"]["severity"] |= {"state": "stop", "reason": "settled"}
+
+    assert "you may stop" in shown(advice=advice)
+
+
+def test_report_when_nothing_was_learned_from_then_only_new_kinds_are_told() -> None:
+    numbers = copy.deepcopy(STATUS["numbers"])
+    numbers["severity"]["accuracy"]["seen_value"] = None
+
+    text = shown(numbers=numbers)
+
+    assert "what it learned from" not in text
+    assert "new kinds" in text

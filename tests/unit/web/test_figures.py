@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 import polars as pl
 
 from builders import NOON
-from vigie.web.figures import COLOURS, confidence_figure, labels_figure, messages_figure
+from vigie.web.figures import COLOURS, calibration_figure, confidence_figure, labels_figure, messages_figure
 from vigie.web.words import words_in
 
 EN, FR = words_in("en"), words_in("fr")
@@ -114,6 +114,39 @@ def test_confidence_figure_when_below_the_threshold_then_bars_have_the_colour_of
     assert len(set(colours[:10])) == len(set(colours[10:])) == 1
     assert colours[0] != colours[10]
     assert figure["layout"]["shapes"][0]["x0"] == 0.5
+
+
+def test_confidence_figure_when_no_confidence_is_enough_then_all_bars_are_to_be_looked_at() -> None:
+    confidence = pl.DataFrame({"dimension": ["severity"], "bin": [19], "count": [7]})
+
+    figure = confidence_figure(confidence, "severity", None, EN)
+
+    assert len(set(figure["data"][0]["marker"]["color"])) == 1
+    assert figure["layout"]["shapes"] == []
+
+
+def test_calibration_figure_when_drawn_then_intervals_reach_from_low_to_high() -> None:
+    bins = [
+        {"confidence": 0.55, "accuracy": 0.5, "low": 0.2, "high": 0.9, "n": 4},
+        {"confidence": 0.95, "accuracy": 1.0, "low": 0.8, "high": 1.0, "n": 16},
+    ]
+
+    figure = calibration_figure({"bins": bins}, FR)
+
+    points = figure["data"][0]
+    assert (points["x"], points["y"]) == ([0.55, 0.95], [0.5, 1.0])
+    assert points["error_y"]["array"] == [0.4, 0.0]
+    assert [round(down, 6) for down in points["error_y"]["arrayminus"]] == [0.3, 0.2]
+    assert points["marker"]["size"] == [10, 14]
+    assert points["text"] == ["4 réponses de contrôle", "16 réponses de contrôle"]
+    assert figure["layout"]["xaxis"]["title"]["text"] == "confiance"
+
+
+def test_calibration_figure_when_nothing_was_audited_then_only_the_diagonal_is_there() -> None:
+    figure = calibration_figure({"bins": []}, EN)
+
+    assert figure["data"][0]["x"] == []
+    assert (figure["layout"]["shapes"][0]["x1"], figure["layout"]["shapes"][0]["y1"]) == (1, 1)
 
 
 def test_figures_when_drawn_again_with_the_same_data_then_they_are_equal() -> None:

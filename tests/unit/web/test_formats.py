@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from vigie.web.formats import DASH, count, date_and_time, interval, percent, rate
+from vigie.web.formats import DASH, count, date_and_time, fine_interval, fine_percent, interval, percent, rate
 
 
 @pytest.mark.parametrize(("language", "expected"), [("en", "1,284,000"), ("fr", "1\u202f284\u202f000")])
@@ -33,6 +33,18 @@ def test_percent_when_the_language_is_french_then_there_is_a_space_that_does_not
 
 def test_interval_when_it_is_written_then_only_its_end_has_the_sign() -> None:
     assert interval(0.861, 0.97, "en") == f"86{DASH}97%"
+
+
+@pytest.mark.parametrize(
+    ("share", "language", "expected"),
+    [(0.0041, "en", "0.4%"), (0.0041, "fr", "0,4\xa0%"), (0.98, "en", "98%"), (0, "en", "0%"), (1.0, "fr", "100\xa0%")],
+)
+def test_fine_percent_when_it_is_small_then_it_has_a_decimal(share: float, language: str, expected: Any) -> None:
+    assert fine_percent(share, language) == expected
+
+
+def test_fine_interval_when_it_is_written_then_only_its_end_has_the_sign() -> None:
+    assert fine_interval(0.0012, 0.018, "fr") == f"0,1{DASH}1,8\xa0%"
 
 
 @pytest.mark.parametrize(("language", "expected"), [("en", "21 Nov 09:05"), ("fr", "21 nov. 09:05")])

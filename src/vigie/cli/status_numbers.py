@@ -1,0 +1,81 @@
+"""How good the model in use is, as lines of `vigie status`."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+Lines = Iterator[tuple[str, str]]
+
+_ADVICE = {
+    "too_few_audited": "not known yet: too few audit answers",
+    "too_few_versions": "not known yet: too few model versions",
+    "gain": "go on",
+    "unstable": "go on: new versions still change their minds",
+    "settled": "you may stop: they would gain next to nothing, and new versions say what the old ones said",
+}
+
+
+def numbers(found: Mapping[str, Any]) -> Lines:
+    """Return what is known of each dimension, as pairs of a name and a sentence.
+
+    Parameters
+    ----------
+    found
+        What `Services.status` returns.
+    """
+    for dimension, one in found["numbers"].items():
+        yield from _dimension(dimension, one)
+        yield "  without a person", _passing(found["passing"][dimension], one)
+        yield f"  next {found['advice']['next_answers']} answers", _advice(found["advice"]["dimensions"][dimension])
+    if found["automatic"]:
+        yield "without a person", f"{_share(found['automatic'])} of all messages, all dimensions together"
+
+
+def _dimension(dimension: str, one: Mapping[str, Any] | None) -> Lines:
+    if one is None:
+        yield f"{dimension} right", "not known yet: no audit question was answered"
+        return
+    accuracy, macro_f1 = one["accuracy"], one["macro_f1"]
+    interval = f"95 %: {accuracy['low']:.1%} to {accuracy['high']:.1%}"
+    yield (
+        f"{dimension} right",
+        f"{accuracy['value']:.1%} of all messages ({interval}; audit answers: {accuracy['n_audited']})",
+    )
+    if accuracy["seen_value"] is not None:
+        yield "  what it learned from", f"{accuracy['seen_value']:.1%} ({accuracy['share_seen']:.1%} of the messages)"
+    yield "  new kinds", f"{accuracy['new_value']:.1%} ({accuracy['new_low']:.1%} to {accuracy['new_high']:.1%})"
+    yield "  macro-F1", f"{_share(macro_f1)}; new kinds {macro_f1['new_value']:.1%}"
+    error = one["calibration"]
+    yield "  confidence", f"off by {error['error']:.1%} on average; by chance alone {error['by_chance']:.1%}"
+
+
+def _passing(passing: Mapping[str, Any], one: Mapping[str, Any] | None) -> str:
+    share = f"{_share(passing['share'])} of the messages" if passing["share"] else "not known yet"
+    if passing["target"] is None:
+        return f"{share}, from a confidence of {passing['threshold']:g} on"
+    promised = f"{passing['target']:g} promised"
+    if passing["threshold"] is None:
+        return f"{share}; {promised}, and not proven yet for any confidence; {_more(passing['more'], one)}"
+    return f"{share}, from a confidence of {passing['threshold']:g} on ({promised}); {_more(passing['more'], one)}"
+
+
+def _more(more: Mapping[str, Any] | None, one: Mapping[str, Any] | None) -> str:
+    if more is None:
+        return "more audit answers alone would not raise it"
+    if more["share"] is None or one is None:
+        return f"that takes at least {more['n_answers']:,} audit answers"
+    seen = one["accuracy"]["share_seen"]
+    return f"about {more['n_answers']:,} more audit answers would make it {seen + (1 - seen) * more['share']:.1%}"
+
+
+def _advice(advice: Mapping[str, Any]) -> str:
+    text = _ADVICE[advice["reason"]]
+    if advice["state"] == "unknown":
+        return text
+    gain = advice["gain"]
+    return f"{gain['value']:+.1%} expected ({gain['low']:.1%} to {gain['high']:.1%}); {text}"
+
+
+def _share(interval: Mapping[str, Any]) -> str:
+    if interval["low"] == interval["high"]:
+        return f"{interval['value']:.1%}"
+    return f"{interval['value']:.1%} ({interval['low']:.1%} to {interval['high']:.1%})"
