@@ -17,7 +17,7 @@ _COLOURS = (
     "#dfab01",
     "#448361",
 )
-_HEIGHT = 420
+_HEIGHT, _LEGEND, _BETWEEN = 420, 24, 90  # pixels: a plot, a line of the legend, what stands between plots
 
 
 def page(curves: Sequence[Run], title: str) -> str:
@@ -35,7 +35,10 @@ def page(curves: Sequence[Run], title: str) -> str:
 
     dimensions = list(dict.fromkeys(run.dimension for run in curves))
     names = list(dict.fromkeys(_name(run) for run in curves))
-    figure = make_subplots(rows=len(dimensions), cols=1, subplot_titles=dimensions)
+    height = _HEIGHT * len(dimensions) + _LEGEND * len(names)
+    figure = make_subplots(
+        rows=len(dimensions), cols=1, subplot_titles=dimensions, vertical_spacing=min(0.3, _BETWEEN / height)
+    )
     for run in curves:
         place = {"row": dimensions.index(run.dimension) + 1, "col": 1}
         colour = _COLOURS[names.index(_name(run)) % len(_COLOURS)]
@@ -45,12 +48,19 @@ def page(curves: Sequence[Run], title: str) -> str:
     for row, dimension in enumerate(dimensions, start=1):
         best = max((run.full_supervision or 0.0 for run in curves if run.dimension == dimension), default=0.0)
         note = f"{SHARES[0]:.0%} of full supervision"
-        figure.add_hline(best * SHARES[0], line_dash="dot", line_color="#999", annotation_text=note, row=row, col=1)
+        figure.add_hline(
+            best * SHARES[0],
+            line_dash="dot",
+            line_color="#999",
+            annotation_text=note,
+            annotation_position="top left",
+            row=row,
+            col=1,
+        )
     figure.update_xaxes(title_text="answers", rangemode="tozero")
     figure.update_yaxes(title_text="macro-F1", range=[0, 1])
-    figure.update_layout(
-        title=title, template="plotly_white", hovermode="x unified", height=_HEIGHT * len(dimensions) + 120
-    )
+    legend = {"orientation": "h", "yanchor": "top", "y": -_BETWEEN / height}
+    figure.update_layout(title=title, template="plotly_white", hovermode="x unified", height=height, legend=legend)
     return str(figure.to_html(include_plotlyjs=True, full_html=True, config={"displaylogo": False}))
 
 
