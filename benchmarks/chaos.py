@@ -16,6 +16,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from random import Random
 
@@ -172,7 +173,8 @@ def feed(servers: str, payloads: Sequence[bytes], seconds: float) -> None:
     started = time.monotonic()
     for number, payload in enumerate(payloads):
         headers: Headers = [("number", b"%d" % number)]
-        producer.produce(
+        send = partial(
+            producer.produce,
             TOPIC,
             payload,
             key=b"%d" % (number % 1000),
@@ -180,6 +182,8 @@ def feed(servers: str, payloads: Sequence[bytes], seconds: float) -> None:
             headers=headers,
             on_delivery=lambda error, _: failures.append(error) if error else None,
         )
+        while not sent(send):  # the broker is away for long: the client's queue is full
+            producer.poll(0.5)
         if number % 100 == 0:
             time.sleep(max(0.0, started + seconds * number / len(payloads) - time.monotonic()))
             producer.poll(0)
@@ -192,6 +196,15 @@ class Quiet:
 
     def log(self, *_: object) -> None:
         """Say nothing."""
+
+
+def sent(send: Callable[[], None]) -> bool:
+    """Return whether the client's queue took a message."""
+    try:
+        send()
+    except BufferError:
+        return False
+    return True
 
 
 def look_after(crew: Crew, waiting: Callable[[], bool]) -> None:
