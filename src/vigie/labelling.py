@@ -21,8 +21,9 @@ REASONS: Mapping[str, str] = {
 }
 """What `Question.reason` may say under ``why``, and which other keys come with it.
 
-Of all: ``size``, messages in the group; ``new``, 1 where the group came after half of the answers. Of some: ``alike``, groups of the
-same cluster among those looked at; ``similarity``; ``without``, what a strategy lacked (``vectors``, ``committee``) and did without.
+Of all: ``size``, messages in the group; ``new``, 1 where the group came after half of the answers; ``contested``, a dimension
+in which a rule contradicts the model. Of some: ``alike``, groups of the same cluster among those looked at; ``similarity``;
+``without``, what a strategy lacked (``vectors``, ``committee``) and did without.
 """
 
 

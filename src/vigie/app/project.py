@@ -18,6 +18,8 @@ from vigie.registry import Registry
 from vigie.rules import Rules
 from vigie.settings import Settings, load
 from vigie.store import Store
+from vigie.strategies import Strategy
+from vigie.strategies.contested import Contested
 from vigie.stream.dead_letters import split
 from vigie.stream.decode import decode
 from vigie.stream.enrich import enrich
@@ -228,7 +230,8 @@ class Project:
         Raises
         ------
         SettingsError
-            The classifier or the query strategy is not installed, or the classifier refuses its parameters.
+            The classifier or the query strategy is not installed, the classifier refuses its parameters, or the rules file is
+            broken.
         """
         learning = self.settings.learning
         try:
@@ -250,7 +253,7 @@ class Project:
             self.registry,
             dimensions=lambda: self.dimensions,
             classifier=make,
-            strategy=strategy(**suited(strategy, {"weights": self._weights()})),
+            strategy=self._strategy(strategy),
             text=self.settings.project.text,
             plan=Plan(
                 retrain_after_answers=learning.retrain_after_answers,
@@ -266,8 +269,13 @@ class Project:
         if "store" in self.__dict__:
             self.store.close()
 
-    def _weights(self) -> dict[str, float]:
-        return {dimension.name: dimension.weight for dimension in self.settings.dimensions}
+    def _strategy(self, part: Any) -> Strategy:
+        """Build a query strategy; with rules, one that asks sooner where a rule contradicts the model."""
+        weights = {dimension.name: dimension.weight for dimension in self.settings.dimensions}
+        strategy: Strategy = part(**suited(part, {"weights": weights}))
+        rules = self.policy(self.settings).rules
+        labels = {dimension.name: dimension.label_names for dimension in rules.dimensions}
+        return Contested(strategy, rules.apply, labels) if len(rules) else strategy
 
     def _source(self, name: str, *, until_end: bool) -> Any:
         table = self.settings.sources[name]

@@ -16,7 +16,7 @@ def why(question: Question, words: Words) -> str:
     question
         Its ``reason`` says ``why``: ``uncertain`` (with ``dimension`` and ``margin``, ``confidence`` or ``entropy``),
         ``disagreement`` (with ``dimension``), ``different``, ``typical``, ``frequent``, ``largest`` or ``random``; and
-        perhaps that the group is ``new``.
+        perhaps that the group is ``new``, or that a rule says otherwise in one dimension, ``contested``.
     words
         The visitor's language.
     """
@@ -24,7 +24,8 @@ def why(question: Question, words: Words) -> str:
         return words.gettext("Drawn at random from the stream, to measure how good the labels are. It never trains.")
     sentence = _sentence(question.reason, words)
     new = words.gettext("This kind of message is new.") if question.reason.get("new") else ""
-    return f"{sentence} {new}".strip()
+    contested = words.gettext("A rule contradicts the model.") if question.reason.get("contested") else ""
+    return " ".join(part for part in (sentence, contested, new) if part)
 
 
 def _sentence(reason: Mapping[str, object], words: Words) -> str:
