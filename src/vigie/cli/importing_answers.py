@@ -96,6 +96,7 @@ def figures(found: "Findings", kind: str) -> dict[str, int | str]:
         "replaced": found.n_replaced,
         "skipped": found.statuses[Status.SKIPPED],
         "flagged": found.statuses[Status.FLAGGED],
+        "new_skips_and_flags": found.n_refusals,
         "blank": found.n_blank,
         "unknown": sum(counts.total() for counts in found.unknown.values()),
     }
@@ -111,8 +112,8 @@ def told(found: "Findings", kind: str) -> str:
         ("known", "labels were here already"),
         ("outdated", "labels were left out: the same person said otherwise later"),
         ("replaced", "labels took the place of what the same person had said about the group"),
-        ("skipped", "messages were skipped by their annotator and have no answer"),
-        ("flagged", "messages were flagged by their annotator and have no answer"),
+        ("skipped", "messages were skipped by their annotator; they are not asked about them again"),
+        ("flagged", "messages were flagged; nobody is asked about them"),
         ("blank", "rows had no text"),
         ("unknown", "labels were unknown and left out"),
     ):

@@ -11,10 +11,12 @@ import polars as pl
 from vigie.errors import LabelError
 from vigie.exchange.answers import Answer, Status, name_of
 from vigie.exchange.ledger import Ledger
-from vigie.labels import Annotation, Dimension, Purpose
-from vigie.store import Store
+from vigie.labels import Annotation, Dimension, Purpose, QuestionKind
+from vigie.store import QuestionState, Store
+from vigie.store.annotations import Refusal
 
 BATCH = 5_000
+_LEFT = frozenset({Status.SKIPPED, Status.FLAGGED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +67,8 @@ class Findings:
         How many of each.
     unknown
         By dimension, how often each label that the project does not have; a dimension it does not have is among them.
-    n_answers
-        Answers of which at least one label was written.
+    n_answers, n_refusals
+        Answers of which at least one label was written; skips and flags that are new.
     n_labels, n_known, n_outdated, n_replaced
         Labels that were written; that were here already; that were left out because the same person said otherwise
         later; and that took the place of what the same person had said about the group.
@@ -77,6 +79,7 @@ class Findings:
     statuses: Counter[Status] = field(default_factory=Counter)
     unknown: dict[str, Counter[str]] = field(default_factory=dict)
     n_answers: int = 0
+    n_refusals: int = 0
     n_labels: int = 0
     n_known: int = 0
     n_outdated: int = 0
@@ -105,7 +108,7 @@ def examine(answers: Iterable[Answer], expected: Expected, on_row: Callable[[int
             if not expected.knows(dimension, expected.label(dimension, label)):
                 found.unknown.setdefault(dimension, Counter())[label] += 1
     if found.unknown and not expected.skip_unknown:
-        raise LabelError(_refusal(found.unknown, expected.dimensions))
+        raise LabelError(_told(found.unknown, expected.dimensions))
     return found
 
 
@@ -153,6 +156,10 @@ def bring_in(
             found.n_answers += bool(entered)
             new += entered
         store.annotations.add([row for row, _ in new], names=[name for _, name in new])
+        refused = [
+            _refusal_of(answer, group_ids[template], now) for answer, template in pairs if answer.status in _LEFT
+        ]
+        found.n_refusals += store.annotations.refuse(refused)
         on_row(len(batch))
 
 
@@ -188,7 +195,18 @@ def _rows(
         yield row, None if answer.id == ours else answer.id, answer.created_at is not None
 
 
-def _refusal(unknown: Mapping[str, Counter[str]], dimensions: Sequence[Dimension]) -> str:
+def _refusal_of(answer: Answer, group_id: int, now: datetime) -> Refusal:
+    return Refusal(
+        group_id=group_id,
+        annotator=answer.annotator or "",
+        state=QuestionState(answer.status.value),
+        closed_at=answer.created_at or now,
+        kind=QuestionKind.AUDIT if answer.purpose is Purpose.AUDIT else QuestionKind.STRATEGY,
+        comment=answer.comment,
+    )
+
+
+def _told(unknown: Mapping[str, Counter[str]], dimensions: Sequence[Dimension]) -> str:
     known = {one.name: one.label_names for one in dimensions}
     lines = ["the file has labels that the project does not know, and nothing was written:"]
     for dimension, counts in unknown.items():

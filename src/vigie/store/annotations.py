@@ -1,6 +1,7 @@
 """Annotations: what people answered. Rows are only ever added; the last one of a person about a thing holds."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -8,12 +9,33 @@ import polars as pl
 from sqlalchemy import Connection, Select, Subquery, delete, exists, func, insert, select, update
 
 from vigie.errors import QuestionError
-from vigie.labels import Annotation
+from vigie.labels import Annotation, QuestionKind
 from vigie.store.bulk import among, chunks, frame, storable
 from vigie.store.engine import Database, Lock
-from vigie.store.tables import GroupState, QuestionState, annotations, answer_ids, groups, questions, samples
+from vigie.store.tables import (
+    GroupState,
+    QuestionState,
+    annotations,
+    answer_ids,
+    groups,
+    question_state,
+    questions,
+    samples,
+)
 
 _LEFT = (QuestionState.SKIPPED, QuestionState.FLAGGED)
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A person's skip or flag of a group, made elsewhere; ``state`` is which of the two."""
+
+    group_id: int
+    annotator: str
+    state: QuestionState
+    closed_at: datetime
+    kind: QuestionKind = QuestionKind.STRATEGY
+    comment: str = ""
 
 
 class Annotations:
@@ -166,6 +188,30 @@ class Annotations:
         query = select(*columns).join(groups, groups.c.id == questions.c.group_id)
         return self._frame(query.where(questions.c.state.in_(_LEFT)).order_by(questions.c.step, questions.c.id))
 
+    def refuse(self, refusals: Sequence[Refusal]) -> int:
+        """Note skips and flags that were made elsewhere, as closed questions; return how many were new.
+
+        One is known when the same person skipped, or flagged, the group before. Nobody is asked about flagged groups.
+
+        Raises
+        ------
+        QuestionError
+            A group is not in the pool any more.
+        """
+        if not refusals:
+            return 0
+        with self._database.write(Lock.POOL, Lock.QUESTIONS, durable=True) as connection:
+            group_ids = sorted({one.group_id for one in refusals})
+            _check(connection, group_ids)
+            new = _unknown(connection, refusals, group_ids)
+            _close(connection, new)
+            flagged = [one.group_id for one in new if one.state is QuestionState.FLAGGED]
+            waiting = (questions.c.state == QuestionState.OPEN) & questions.c.step.is_(None)
+            connection.execute(delete(questions).where(among(connection, questions.c.group_id, flagged), waiting))
+            these = among(connection, groups.c.id, flagged)
+            connection.execute(update(groups).where(these).values(state=GroupState.FLAGGED))
+            return len(new)
+
     def _frame(self, query: Select[Any]) -> pl.DataFrame:
         with self._database.read() as connection:
             return frame(connection, query)
@@ -197,6 +243,37 @@ def _name(connection: Connection, ids: Sequence[int], names: Sequence[str | None
     named = [{"annotation_id": i, "answer_id": storable(name)} for i, name in zip(ids, names, strict=False) if name]
     if named:
         connection.execute(insert(answer_ids), named)
+
+
+def _unknown(connection: Connection, refusals: Sequence[Refusal], group_ids: Sequence[int]) -> list[Refusal]:
+    query = select(questions.c.group_id, questions.c.annotator, questions.c.state)
+    rows = connection.execute(query.where(among(connection, questions.c.group_id, group_ids)))
+    seen = {tuple(row) for row in rows}
+    by_name = {(one.group_id, storable(one.annotator), one.state.value): one for one in refusals}
+    return [one for key, one in by_name.items() if key not in seen]
+
+
+def _close(connection: Connection, refusals: Sequence[Refusal]) -> None:
+    if not refusals:
+        return
+    last = int(connection.execute(select(question_state.c.last_step)).scalar_one())
+    connection.execute(update(question_state).values(last_step=last + len(refusals)))
+    rows: list[dict[str, Any]] = [
+        {
+            "group_id": one.group_id,
+            "kind": one.kind,
+            "rank": 0.0,
+            "reason": {},
+            "state": one.state,
+            "annotator": storable(one.annotator),
+            "comment": storable(one.comment) or None,
+            "created_at": one.closed_at,
+            "closed_at": one.closed_at,
+            "step": step,
+        }
+        for step, one in enumerate(refusals, last + 1)
+    ]
+    connection.execute(insert(questions), rows)
 
 
 def update_states(connection: Connection, group_ids: Sequence[int]) -> None:

@@ -76,10 +76,11 @@ def test_import_when_a_file_of_another_tool_comes_then_its_answers_are_there_onc
 
     assert first.splitlines() == [
         "3 rows read (label_studio); 1 answers with 2 labels brought in.",
-        "1 messages were skipped by their annotator and have no answer.",
+        "1 messages were skipped by their annotator; they are not asked about them again.",
     ]
     assert (second["answers"], second["labels"], second["known"]) == (0, 0, 2)
-    (row,) = map(json.loads, tasks.with_name("out.jsonl").read_text().splitlines())
+    row, skip = map(json.loads, tasks.with_name("out.jsonl").read_text().splitlines())
+    assert (skip["status"], skip["annotator"]) == ("skipped", "import")
     assert (row["id"], row["annotator"], row["created_at"]) == ("1001", "ann@example.org", "2026-11-21T12:00:00+00:00")
     assert (row["severity"], row["kind"]) == ("error", "disk")
 
@@ -98,6 +99,7 @@ def test_import_when_labels_are_unknown_then_nothing_is_written(run: Run, tasks:
         "replaced": 0,
         "skipped": 1,
         "flagged": 0,
+        "new_skips_and_flags": 1,
         "blank": 0,
         "unknown": 2,
     }
@@ -169,7 +171,7 @@ def test_told_when_something_was_left_out_then_says_what() -> None:
         "5 labels were here already.",
         "4 labels were left out: the same person said otherwise later.",
         "3 labels took the place of what the same person had said about the group.",
-        "2 messages were flagged by their annotator and have no answer.",
+        "2 messages were flagged; nobody is asked about them.",
         "1 rows had no text.",
     ]
     assert figures(found, "prodigy")["flagged"] == 2

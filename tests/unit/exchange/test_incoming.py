@@ -202,6 +202,35 @@ def test_examine_when_rows_have_no_text_then_they_are_counted_apart(store: Store
     assert (found.n_rows, found.n_blank, found.n_labels) == (1, 1, 1)
 
 
+REFUSALS = [
+    Answer("what is this", annotator="ann", created_at=NOON, status=Status.SKIPPED),
+    Answer("two in one", annotator="bob", created_at=NOON, status=Status.FLAGGED, comment="so!", purpose=Purpose.AUDIT),
+]
+
+
+def test_import_when_messages_were_skipped_or_flagged_then_it_is_so_here(store: Store) -> None:
+    first, second = imported([*ANSWERS, *REFUSALS], store), imported([*ANSWERS, *REFUSALS], store)
+
+    assert (first.n_refusals, second.n_refusals) == (2, 0)
+    assert [replace(answer, id=None) for answer in given(store.annotations) if not answer.labels] == REFUSALS
+    offered = {who: {question.samples[0] for question in store.questions.lease(who, 9, 60)} for who in ("ann", "eve")}
+    assert offered == {"ann": {"nobody looked"}, "eve": {"what is this"}}
+
+
+@pytest.mark.parametrize("name", ["csv", "jsonl", "parquet", "label_studio", "prodigy"])
+def test_round_trip_when_there_are_skips_and_flags_then_they_come_along(
+    name: str, new_store: StoreMaker, tmp_path: Path
+) -> None:
+    first, second = new_store(), new_store()
+    imported([*ANSWERS, *REFUSALS], first)
+    file = tmp_path / {"csv": "a.csv", "parquet": "a.parquet"}.get(name, "a.json")
+
+    FORMATS[name].write(given(first.annotations), file, DIMENSIONS)
+    imported(list(FORMATS[name].read(file, Reading(DIMENSIONS))), second)
+
+    assert sorted(map(str, given(second.annotations))) == sorted(map(str, given(first.annotations)))
+
+
 @pytest.mark.parametrize("name", FORMATS)
 def test_round_trip_when_a_project_goes_out_and_into_another_then_both_export_the_same(
     name: str, new_store: StoreMaker, tmp_path: Path

@@ -8,7 +8,8 @@ from builders import NOON, a_labelled_batch
 from store_fixtures import SettableClock
 from vigie.errors import QuestionError
 from vigie.labels import Annotation, Purpose, QuestionKind
-from vigie.store import Draft, GroupState, Store
+from vigie.store import Draft, GroupState, QuestionState, Store
+from vigie.store.annotations import Refusal
 
 
 @pytest.fixture
@@ -217,3 +218,52 @@ def test_left_when_people_skip_and_flag_then_says_who_and_when(store: Store, clo
     assert left["closed_at"].to_list() == [NOON + timedelta(seconds=1), NOON + timedelta(seconds=2)]
     store.questions.undo("ann")
     assert store.annotations.left()["state"].to_list() == ["skipped"]
+
+
+def test_refuse_when_people_skipped_and_flagged_elsewhere_then_it_is_so_here(
+    store: Store, groups: Sequence[int]
+) -> None:
+    a, b = groups
+    store.questions.replace([Draft(b, QuestionKind.STRATEGY, 0.0, {})], QuestionKind.STRATEGY)
+    refusals = [
+        Refusal(a, "ann", QuestionState.SKIPPED, NOON),
+        Refusal(b, "bob", QuestionState.FLAGGED, NOON, QuestionKind.AUDIT, "two in one"),
+        Refusal(a, "ann", QuestionState.SKIPPED, NOON),
+    ]
+
+    assert [store.annotations.refuse(refusals), store.annotations.refuse(refusals), store.annotations.refuse([])] == [
+        2,
+        0,
+        0,
+    ]
+
+    group = store.pool.group(b)
+    assert group is not None
+    assert group.state == GroupState.FLAGGED
+    assert store.questions.lease("ann", 9, 60) == []
+    assert [question.group_id for question in store.questions.lease("eve", 9, 60)] == [a]
+    left = store.annotations.left().select("group_id", "annotator", "state", "kind", "comment", "closed_at")
+    assert left.rows() == [
+        (a, "ann", "skipped", "strategy", None, NOON),
+        (b, "bob", "flagged", "audit", "two in one", NOON),
+    ]
+
+
+def test_refuse_when_a_group_is_gone_then_nothing_is_written(store: Store, groups: Sequence[int]) -> None:
+    refusals = [Refusal(group_id, "ann", QuestionState.SKIPPED, NOON) for group_id in (groups[0], 999)]
+
+    with pytest.raises(QuestionError):
+        store.annotations.refuse(refusals)
+
+    assert store.annotations.left().is_empty()
+
+
+def test_undo_when_the_newest_step_was_made_elsewhere_then_it_can_be_taken_back(
+    store: Store, groups: Sequence[int]
+) -> None:
+    store.annotations.refuse([Refusal(groups[0], "ann", QuestionState.SKIPPED, NOON)])
+
+    undone = store.questions.undo("ann")
+
+    assert undone is not None
+    assert (undone.action, undone.question.group_id) == ("skipped", groups[0])
