@@ -25,6 +25,7 @@ OFFERED = {
     "inbox",
     "checkpoints",
     "until_end",
+    "instance",
     "max_message_bytes",
     "transactional_id",
     "folder",

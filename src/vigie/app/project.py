@@ -187,7 +187,7 @@ class Project:
         settings = self.settings
         sink = self.sink(source, instance=instance)
         return Worker(
-            self._source(source, until_end=until_end),
+            self._source(source, until_end=until_end, instance=instance),
             sink,
             name=source,
             process=self.process(source),
@@ -277,7 +277,7 @@ class Project:
         labels = {dimension.name: dimension.label_names for dimension in rules.dimensions}
         return Contested(strategy, rules.apply, labels) if len(rules) else strategy
 
-    def _source(self, name: str, *, until_end: bool) -> Any:
+    def _source(self, name: str, *, until_end: bool, instance: int = 0) -> Any:
         table = self.settings.sources[name]
         given = in_folder(self.folder, table.parameters)
         if until_end:
@@ -286,6 +286,7 @@ class Project:
             "name": name,
             "inbox": self.store.inbox,
             "until_end": until_end,
+            "instance": instance,
             "max_message_bytes": self.settings.stream.max_message_bytes,
             "folder": self.folder,
         }

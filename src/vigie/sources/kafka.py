@@ -21,6 +21,7 @@ Key = tuple[str, int]
 TIMEOUT_SECONDS = 5.0
 GRACE_SECONDS = 5.0
 """How long a member without partitions waits for some before it believes that it is not needed."""
+STATIC_ID = "group.instance.id"
 MAX_OFFSET = 2**63 - 1
 MAX_MILLISECONDS = 2**63 // 10**6 - 1
 """The last time that nanoseconds in 64 bits can hold (the year 2262); a later one is not a time."""
@@ -51,9 +52,11 @@ class KafkaSource:
     group
         The consumer group; workers with the same one share the partitions.
     options
-        Further keys of librdkafka: TLS, SASL, limits.
+        Further keys of librdkafka: TLS, SASL, limits; ``group.instance.id`` (static membership) gets the worker's instance appended.
     until_end
         Be exhausted where the partitions ended when they were assigned, instead of waiting for more.
+    instance
+        Tells workers of one group apart.
     clock
         Seconds from any start.
     """
@@ -67,6 +70,7 @@ class KafkaSource:
         group: str = "vigie",
         options: Mapping[str, Any] | None = None,
         until_end: bool = False,
+        instance: int = 0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._owner = f"sources.{name}"
@@ -75,6 +79,8 @@ class KafkaSource:
             raise SettingsError(f"{self._owner}.topics is empty; expected at least one topic")
         self._complaints = Complaints(self._owner)
         self._settings = self._configure(bootstrap_servers, group, options or {}, until_end=until_end)
+        if STATIC_ID in self._settings:
+            self._settings[STATIC_ID] = f"{self._settings[STATIC_ID]}-{instance}"
         self._until_end = until_end
         self._clock = clock
         self._consumer: Consumer | None = None

@@ -76,6 +76,12 @@ def test_source_when_brokers_assign_then_no_strategy_is_sent() -> None:
     assert "partition.assignment.strategy" not in consumer.settings
 
 
+def test_source_when_membership_is_static_then_each_instance_has_an_id_of_its_own() -> None:
+    _, consumer = an_open_source(options={"group.instance.id": "rack-1"}, instance=3)
+
+    assert consumer.settings["group.instance.id"] == "rack-1-3"
+
+
 def test_source_when_no_topic_is_given_then_it_cannot_be_made() -> None:
     with pytest.raises(SettingsError, match=r"sources\.k\.topics is empty"):
         KafkaSource("k", topics=[])
