@@ -11,7 +11,7 @@ import polars as pl
 from vigie.labels import Dimension, QuestionKind
 from vigie.learner.answers import Answers
 from vigie.learner.audit import Model, draw
-from vigie.learner.ranking import audit_drafts, candidates, marked, rank
+from vigie.learner.ranking import MAX_CANDIDATES, MAX_EMBEDDED, audit_drafts, candidates, knowing, marked, rank
 from vigie.store import Store
 from vigie.strategies import Strategy
 
@@ -41,6 +41,8 @@ class Asker:
         For strategy and audit draws.
     clock
         Tells the time.
+    make
+        Builds a classifier, not fitted, which may know where groups lie before there is a model; left out, nobody does.
     """
 
     def __init__(
@@ -52,6 +54,7 @@ class Asker:
         audit_every: int,
         seed: int,
         clock: Callable[[], datetime],
+        make: Callable[[Sequence[Dimension]], object] = lambda _: None,
     ) -> None:
         self._store = store
         self._strategy = strategy
@@ -60,6 +63,7 @@ class Asker:
         self._open_audit = max(MIN_AUDIT_OPEN, math.ceil(open_questions / audit_every))
         self._seed = seed
         self._clock = clock
+        self._make = make
         self._not_before = clock()
         self._seen: tuple[int, int] | None = None
         self._was_low = False
@@ -89,9 +93,17 @@ class Asker:
         # Groups that are being asked about rank high still, and get no second question.
         n = self._open_questions + self._store.questions.counts()["leased"]
         effective = self._store.annotations.effective()
-        some = marked(candidates(rest, rng), effective)
-        answered = Answers.of(effective, dimensions).train
-        drafts = rank(some, model, self._strategy, dimensions=names, n=n, rng=rng, answered=answered)
+        embedder = knowing(self._make(dimensions)) if model is None else None
+        drafts = rank(
+            marked(candidates(rest, rng, MAX_CANDIDATES if embedder is None else MAX_EMBEDDED), effective),
+            model,
+            self._strategy,
+            dimensions=names,
+            n=n,
+            rng=rng,
+            answered=Answers.of(effective, dimensions).train,
+            embedder=embedder,
+        )
         self._store.questions.replace(drafts, QuestionKind.STRATEGY)
         pause = max(MIN_PAUSE_SECONDS, REST * (time.monotonic() - began))
         self._was_low = self._is_low()

@@ -99,6 +99,7 @@ class Learner:
             audit_every=plan.audit_every,
             seed=plan.seed,
             clock=clock,
+            make=classifier,
         )
         self._turn = Turn(store.presence)
         self._looking = Attempts("looking for answers", clock)

@@ -14,6 +14,8 @@ from vigie.learner.audit import Model
 from vigie.messages import label_column
 from vigie.store import Draft
 from vigie.strategies import Candidates, Choice, Strategy
+from vigie.strategies.cold_start import WeightedKMeans
+from vigie.strategies.diversity import BATCH
 
 FloatArray = np.ndarray[Any, np.dtype[np.float64]]
 IntArray = np.ndarray[Any, np.dtype[np.int64]]
@@ -22,8 +24,14 @@ BoolArray = np.ndarray[Any, np.dtype[np.bool_]]
 MAX_CANDIDATES = 10_000
 """How many groups a strategy sees at most; the linear model predicts as many in about a second."""
 
+MAX_EMBEDDED = 2_000
+"""How many of them before there is a model; a small sentence encoder takes ten seconds, and people wait for questions."""
+
 _WORD = re.compile(r"\w+")
 _PER_QUESTION = 10
+
+FIRST = BATCH
+"""Groups that are answered before a strategy chooses."""
 
 NEW_URGENCY = 1.5
 """How much sooner groups are asked about that came after most of what the model learned; a guess, not measured."""
@@ -73,8 +81,12 @@ def rank(
     n: int,
     rng: np.random.Generator,
     answered: pl.DataFrame | None = None,
+    embedder: Embeds | None = None,
 ) -> list[Draft]:
     """Return at most `n` questions, the best first.
+
+    The first ten are chosen alike whatever the strategy, unless it has a true ``starts_cold``: by weighted k-means over meanings
+    where there are any before the first answer, else as `first_questions`.
 
     Parameters
     ----------
@@ -82,9 +94,9 @@ def rank(
         ``group_id``, ``template``, ``count``; largest first. With a column ``is_new`` (Boolean), those groups are asked about
         sooner.
     model
-        None before the first training; then `first_questions` come first.
+        None before the first training.
     strategy
-        Ranks what a model predicts; one with a true ``starts_cold`` ranks before that, too.
+        Ranks what a model predicts.
     dimensions
         What is asked; of what the model knows besides, nothing is seen.
     n
@@ -93,25 +105,25 @@ def rank(
         For the strategy.
     answered
         What was learned from, as `Answers.train`; left out, nothing.
+    embedder
+        Knows meanings before there is a model; left out, the model if it needs no answers.
     """
     known = answered if answered is not None else groups.select("template").clear()
     proba = {} if model is None else _proba(model, groups["template"], dimensions)
-    if not proba and not getattr(strategy, "starts_cold", False):
-        return first_questions(groups, n)
-    texts = pl.concat([groups["template"], known["template"]])
-    vectors = _vectors(model if proba else None, texts)
+    meanings = embedder or knowing(getattr(model, "classifier", model))
+    if not getattr(strategy, "starts_cold", False) and (not proba or (meanings and known.height < FIRST)):
+        if meanings is None:
+            return first_questions(groups, n)
+        strategy = WeightedKMeans()
     new = _new(groups)
-    some = Candidates(
-        templates=groups["template"],
-        sizes=groups["count"].to_numpy().astype(np.int64),
-        proba=proba,
-        vectors=vectors[: groups.height],
-        answered=vectors[groups.height :],
-        answers={} if model is None else _codes(model, known, proba),
-        urgency=np.where(new, NEW_URGENCY, 1.0),
-    )
-    choices = strategy.query(some, n, rng)
+    choices = strategy.query(_candidates(groups, model, proba, known, meanings), n, rng)
     return [_draft(groups["group_id"][choice.row], place, choice, new) for place, choice in enumerate(choices)]
+
+
+def knowing(classifier: object) -> Embeds | None:
+    """Return a classifier if it says where texts lie before it has learned anything, else None."""
+    needs_answers = getattr(classifier, "needs_answers", True)
+    return classifier if isinstance(classifier, Embeds) and not needs_answers else None
 
 
 def first_questions(groups: pl.DataFrame, n: int) -> list[Draft]:
@@ -166,10 +178,27 @@ def _proba(model: Model, templates: pl.Series, dimensions: Sequence[str]) -> Map
     return {name: proba for name, proba in model.predict_proba(templates).items() if name in known}
 
 
-def _vectors(model: Model | None, texts: pl.Series) -> FloatArray:
-    """Return where texts lie: by the model's own account if it gives one, else by their words and characters."""
-    classifier = getattr(model, "classifier", model)
-    return classifier.vectors(texts) if isinstance(classifier, Embeds) else projection.vectors(texts)
+def _candidates(
+    groups: pl.DataFrame,
+    model: Model | None,
+    proba: Mapping[str, FloatArray],
+    known: pl.DataFrame,
+    meanings: Embeds | None,
+) -> Candidates:
+    """Return what a strategy sees of groups, and of those known by their answers."""
+    texts = pl.concat([groups["template"], known["template"]])
+    learned = getattr(model, "classifier", model) if proba else None
+    embedder = meanings or (learned if isinstance(learned, Embeds) else None)
+    vectors = projection.vectors(texts) if embedder is None else embedder.vectors(texts)
+    return Candidates(
+        templates=groups["template"],
+        sizes=groups["count"].to_numpy().astype(np.int64),
+        proba=proba,
+        vectors=vectors[: groups.height],
+        answered=vectors[groups.height :],
+        answers={} if model is None else _codes(model, known, proba),
+        urgency=np.where(_new(groups), NEW_URGENCY, 1.0),
+    )
 
 
 def _codes(model: Model, known: pl.DataFrame, proba: Mapping[str, FloatArray]) -> dict[str, IntArray]:

@@ -22,7 +22,7 @@ class Covering:
     or chosen before. Clusters with the fewest answers come first, among them those with the most traffic.
     """
 
-    name: ClassVar[str]
+    name: str
     starts_cold: ClassVar[bool] = True
 
     def query(self, candidates: Candidates, n: int, rng: np.random.Generator) -> list[Choice]:

@@ -121,7 +121,7 @@ class Committee:
         How much each dimension counts, at least 0; 1 where left out.
     """
 
-    name: ClassVar[str]
+    name: str
     shown: ClassVar[str]
 
     def __init__(self, *, weights: Mapping[str, float] | None = None) -> None:

@@ -1,7 +1,6 @@
 """Asking about groups unlike each other, so that no two questions of a batch teach the same."""
 
 from collections.abc import Mapping
-from typing import ClassVar
 
 import numpy as np
 
@@ -29,7 +28,7 @@ class Diverse:
         How much each dimension counts, at least 0; 1 where left out.
     """
 
-    name: ClassVar[str]
+    name: str
 
     def __init__(self, *, weights: Mapping[str, float] | None = None) -> None:
         self._weights = dict(weights or {})

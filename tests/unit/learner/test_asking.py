@@ -1,13 +1,16 @@
+from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import polars as pl
 import pytest
 
 from builders import NOON, a_labelled_batch
 from learner_fakes import SEVERITY, KnowingModel
 from store_fixtures import SettableClock
-from vigie.labels import Annotation, Purpose, Question, QuestionKind
+from vigie.labels import Annotation, Dimension, Purpose, Question, QuestionKind
 from vigie.learner.asking import Asker
+from vigie.learner.ranking import MAX_EMBEDDED
 from vigie.store import Store
 from vigie.strategies.uncertainty import Margin
 
@@ -197,3 +200,26 @@ def test_ask_when_groups_come_after_most_answers_then_their_questions_say_that_t
     new = [question for question in asked if "new" in question.reason]
     assert 0 < len(new) < len(asked)
     assert {question.template for question in new} <= {"word60 other60", "word61 other61"}
+
+
+class Meaning:
+    """A classifier that says where texts lie before it has learned anything."""
+
+    needs_answers = False
+
+    def __init__(self, dimensions: Sequence[Dimension]) -> None:
+        self.dimensions = dimensions
+
+    def vectors(self, texts: pl.Series) -> np.ndarray:
+        assert len(texts) <= MAX_EMBEDDED
+        return np.random.default_rng(0).normal(size=(len(texts), 3))
+
+
+def test_ask_when_a_classifier_knows_meanings_then_the_first_questions_are_typical(
+    store: Store, clock: SettableClock
+) -> None:
+    fill(store, 60)
+    an_asker(store, clock, make=Meaning).ask(None, [SEVERITY])
+
+    reasons = [question.reason["why"] for question in lease(store, 60) if question.kind == QuestionKind.STRATEGY]
+    assert set(reasons[:20]) == {"typical"}

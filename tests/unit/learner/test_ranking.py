@@ -7,7 +7,7 @@ import pytest
 from builders import NOON, a_dimension
 from learner_fakes import SEVERITY, KnowingModel, Said, effective
 from vigie.labels import QuestionKind
-from vigie.learner.ranking import NEW_URGENCY, audit_drafts, candidates, first_questions, marked, rank, spread
+from vigie.learner.ranking import NEW_URGENCY, audit_drafts, candidates, first_questions, knowing, marked, rank, spread
 from vigie.strategies import Candidates, Choice, Strategy
 from vigie.strategies.cold_start import TypiClust, WeightedKMeans
 from vigie.strategies.uncertainty import Margin
@@ -118,6 +118,16 @@ class Placing(KnowingModel):
         return texts.str.len_chars().to_numpy().astype(np.float64)[:, None]
 
 
+class Meaning(Placing):
+    """A model that needs no answers: it says where texts lie by how often the letter a is in them."""
+
+    needs_answers = False
+
+    def vectors(self, texts: pl.Series) -> np.ndarray:
+        share = texts.str.count_matches("a").to_numpy() / texts.str.len_chars().to_numpy()
+        return np.column_stack([np.cos(share), np.sin(share)])
+
+
 def answered(**labels: str | None) -> pl.DataFrame:
     """Return groups learned from, as `Answers.train` has them, one per template."""
     return pl.DataFrame(
@@ -181,6 +191,50 @@ def test_rank_when_a_group_is_new_then_it_is_more_urgent_and_the_reason_says_so(
     assert strategy.seen.urgency is not None
     assert strategy.seen.urgency.tolist() == [1.0, NEW_URGENCY, 1.0]
     assert ["new" in draft.reason for draft in drafts] == [False, True, False]
+
+
+def whys(
+    model: KnowingModel | None, n_known: int, *, embedder: Meaning | None = None, strategy: Strategy | None = None
+) -> set[object]:
+    """Return the reasons of five questions when so many groups were learned from."""
+    drafts = rank(
+        some_groups(30),
+        model,
+        strategy or Margin(),
+        dimensions=["severity"],
+        n=5,
+        rng=np.random.default_rng(0),
+        answered=answered(**{f"known{row}": "info" for row in range(n_known)}),
+        embedder=embedder,
+    )
+    assert len(drafts) == 5
+    return {draft.reason["why"] for draft in drafts}
+
+
+@pytest.mark.parametrize(("n_known", "expected"), [(0, "typical"), (9, "typical"), (10, "uncertain")])
+def test_rank_when_a_model_knows_meanings_then_the_first_ten_are_typical(n_known: int, expected: str) -> None:
+    assert whys(Meaning({}), n_known) == {expected}
+
+
+def test_rank_when_a_model_needs_answers_then_the_strategy_chooses_at_once() -> None:
+    assert whys(Placing({}), 1) == {"uncertain"}
+
+
+def test_rank_when_meanings_are_known_before_there_is_a_model_then_questions_are_typical() -> None:
+    assert whys(None, 0, embedder=Meaning({})) == {"typical"}
+    assert whys(None, 12, embedder=Meaning({})) == {"typical"}
+    assert whys(None, 0) == {"largest"}
+
+
+def test_rank_when_a_strategy_starts_cold_then_it_chooses_with_meanings_too() -> None:
+    assert whys(Meaning({}), 0, strategy=TypiClust()) == {"typical"}
+    assert whys(Meaning({}), 20, strategy=TypiClust()) == {"typical"}
+
+
+@pytest.mark.parametrize("other", [None, KnowingModel({}), Placing({})])
+def test_knowing_when_a_classifier_has_no_meanings_before_answers_then_none(other: object) -> None:
+    assert knowing(other) is None
+    assert isinstance(knowing(Meaning({})), Meaning)
 
 
 @pytest.mark.parametrize("strategy", [WeightedKMeans(), TypiClust()])
