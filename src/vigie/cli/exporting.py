@@ -33,6 +33,13 @@ FormatOption = Annotated[
 HistoryOption = Annotated[
     bool, typer.Option("--history", help="Also what was said otherwise or taken back since, not only what holds.")
 ]
+QuestionsOption = Annotated[
+    bool,
+    typer.Option(
+        "--questions",
+        help="Write what is asked, not what was answered: how the tool that is named with --format must be set up.",
+    ),
+]
 ForceOption = Annotated[bool, typer.Option("--force", help="Overwrite FILE where it exists.")]
 
 
@@ -40,6 +47,7 @@ def export_file(
     file: FileArgument,
     format: FormatOption = None,  # noqa: A002 - the name of the option
     history: HistoryOption = False,
+    questions: QuestionsOption = False,
     force: ForceOption = False,
     project: ProjectOption = HERE,
     as_json: JsonOption = False,
@@ -53,10 +61,15 @@ def export_file(
     Example: `vigie export answers.csv`
 
     Example: `vigie export tasks.json --format label_studio`
+
+    Example: `vigie export config.xml --format label_studio --questions`
     """
     logs.set_up(debug=debug)
     if file.exists() and not force:
         raise SettingsError(f"{file} exists; choose another name, or say --force")
+    if questions:
+        export_questions(file, format, project, as_json=as_json)
+        return
     from vigie.app import Project  # noqa: PLC0415 — takes a second, and `vigie --help` should not
     from vigie.exchange import format_named, format_of  # noqa: PLC0415 — the same
 
@@ -71,6 +84,28 @@ def export_file(
         opened.close()
     figures = {"format": kind.name, "answers": written, "left_out": left}
     print(json.dumps(figures) if as_json else told(file, kind.name, written, left))
+
+
+def export_questions(file: Path, kind: str | None, project: Path, *, as_json: bool) -> None:
+    """Write how another tool must be set up to ask what this project asks.
+
+    Raises
+    ------
+    SettingsError
+        The tool is not named, needs no such file, or the file cannot be written.
+    """
+    from vigie.exchange import TEMPLATES  # noqa: PLC0415 — takes a second to import
+    from vigie.settings import load  # noqa: PLC0415 — the same
+
+    if kind is None or kind not in TEMPLATES:
+        raise SettingsError(f"--questions needs --format {'|'.join(TEMPLATES)}; the other formats need no such file")
+    dimensions = load(project).as_dimensions()
+    try:
+        file.write_text(TEMPLATES[kind](dimensions), encoding="utf-8")
+    except OSError as error:
+        raise SettingsError(f"{file} cannot be written: {error}") from error
+    figures = {"format": kind, "questions": len(dimensions)}
+    print(json.dumps(figures) if as_json else f"{len(dimensions):,} questions written to {file} ({kind}).")
 
 
 def export(project: "Project", file: Path, kind: "Format", *, history: bool) -> tuple[int, dict[str, int]]:

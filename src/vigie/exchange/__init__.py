@@ -5,9 +5,11 @@ from vigie.exchange.formats import FORMATS, Format, format_named, format_of
 from vigie.exchange.incoming import Expected, Findings, bring_in, examine
 from vigie.exchange.outgoing import Left, dimensions_of, given, sift
 from vigie.exchange.questions import Reading
+from vigie.exchange.templates import TEMPLATES
 
 __all__ = [
     "FORMATS",
+    "TEMPLATES",
     "Answer",
     "Expected",
     "Findings",

@@ -96,6 +96,8 @@ def run(*arguments: str | Path) -> Any:
         ("there.csv", [], "there.csv exists; choose another name, or say --force"),
         ("a.txt", [], "the format of a.txt cannot be told"),
         ("a.json", ["--format", "xml"], "--format is 'xml'"),
+        ("a.json", ["--questions"], "--questions needs --format label_studio|doccano|argilla"),
+        ("a.json", ["--format", "prodigy", "--questions"], "the other formats need no such file"),
         ("a.json", ["--format", "argilla", "--history"], "one answer of a person about a message"),
     ],
 )
@@ -122,6 +124,20 @@ def test_export_when_run_twice_by_force_then_the_file_is_new(tmp_path: Path) -> 
     assert first.stdout == f"0 answers written to {file} (csv).\n"
     assert json.loads(second.stdout) == {"format": "csv", "answers": 0, "left_out": {}}
     assert file.read_text().startswith("id,text,severity,event_type,category,annotator,")
+
+
+def test_export_when_the_questions_are_asked_for_then_they_are_written(tmp_path: Path) -> None:
+    CliRunner().invoke(app, ["init", str(tmp_path), "--template", "logs"])
+    options = ["--format", "label_studio", "--questions", "--project", tmp_path]
+
+    first = run(tmp_path / "a.xml", *options)
+    second = run(tmp_path / "b.xml", *options, "--json")
+    gone = run(tmp_path / "gone" / "b.xml", *options)
+
+    assert first.stdout == f"3 questions written to {tmp_path / 'a.xml'} (label_studio).\n"
+    assert json.loads(second.stdout) == {"format": "label_studio", "questions": 3}
+    assert '<Choices name="severity"' in (tmp_path / "b.xml").read_text()
+    assert "cannot be written" in str(gone.exception)
 
 
 def test_told_when_something_has_no_place_then_says_what() -> None:
