@@ -10,6 +10,7 @@ import pytest
 
 from builders import a_dimension
 from tiny_encoder import lasting_encoder
+from vigie.classifiers import Embeds
 from vigie.errors import ModelError
 from vigie.plugins import load, names
 
@@ -169,3 +170,27 @@ def test_parameters_when_fitted_then_plain_values(name: str) -> None:
 
     assert parameters
     assert all(isinstance(value, int | float | str | bool) for value in parameters.values())
+
+
+def test_vectors_when_offered_then_pure_rows_of_length_one_batch_or_one_by_one(name: str) -> None:
+    model = fitted(name)
+    if not isinstance(model, Embeds):
+        pytest.skip("it does not say where texts lie")
+    rows = model.vectors(TEXTS)
+    lengths = np.linalg.norm(rows, axis=1)
+
+    assert rows.dtype == np.float64
+    assert len(rows) == len(TEXTS)
+    assert np.all(np.isclose(lengths, 1) | (lengths == 0))
+    np.testing.assert_array_equal(
+        rows, np.concatenate([model.vectors(TEXTS[place : place + 1]) for place in range(16)])
+    )
+    np.testing.assert_array_equal(rows, model.vectors(TEXTS))
+    assert model.vectors(TEXTS.clear()).shape == (0, rows.shape[1])
+
+
+def test_vectors_when_no_answer_is_needed_then_they_are_there_before_learning(name: str) -> None:
+    if needs_answers(name) or not issubclass(load("classifiers", name), Embeds):
+        pytest.skip("it learns from answers alone")
+
+    np.testing.assert_array_equal(made(name).vectors(TEXTS), fitted(name).vectors(TEXTS))
