@@ -21,20 +21,23 @@ SingleArray = np.ndarray[Any, np.dtype[np.float32]]
 
 MAX_TOKENS = 128
 _BATCH = 16  # texts of one length that go through the model together; 32 are no faster
-_MASK = re.compile("<([a-z]+)>")
+_MASK = re.compile("<[a-z]+>")
 _INPUTS = ("input_ids", "attention_mask", "token_type_ids")
 _TRIED = (3, 17, 40)  # lengths at which batches are compared with single texts
 
 
 def as_read(template: str) -> str:
-    """Return what the encoder sees of a template: masks as words, so that ``<num>`` is one token and not three.
+    """Return what the encoder sees of a template: all but the masks, which say little and take three tokens each.
+
+    Macro-F1 on log lines after 100 answers, without masks, with them as words, and as they are: severity .61 .60 .59, event type .59
+    .58 .58, category .80 .73 .78; on tweets no difference.
 
     Examples
     --------
     >>> as_read("took <duration> at <path>")
-    'took duration at path'
+    'took at'
     """
-    return _MASK.sub(r"\1", template)
+    return " ".join(_MASK.sub(" ", template).split())
 
 
 class SentenceEncoder:

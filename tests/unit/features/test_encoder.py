@@ -119,8 +119,17 @@ def test_encoder_when_tokenizer_is_json_then_the_same_tokens(encoder: SentenceEn
     np.testing.assert_array_equal(SentenceEncoder(find(str(tmp_path))).encode(TEXTS), encoder.encode(TEXTS))
 
 
-def test_as_read_when_there_are_masks_then_words() -> None:
-    assert as_read("<user> took <num> < 3 > 2 at <path>") == "user took num < 3 > 2 at path"
+@pytest.mark.parametrize(
+    ("template", "read"),
+    [
+        ("<user> took <num> < 3 > 2 at <path>", "took < 3 > 2 at"),
+        ("<num>:<num>", ":"),
+        ("<time>", ""),
+        ("HTTP/<num> 200", "HTTP/ 200"),
+    ],
+)
+def test_as_read_when_there_are_masks_then_the_rest(template: str, read: str) -> None:
+    assert as_read(template) == read
 
 
 def test_default_encoder_when_installed_then_meanings_lie_close() -> None:
