@@ -53,7 +53,7 @@ class HybridClassifier:
     encoder
         A folder, a hub id, or ``default``; as in `vigie.features.encoder_files.find`.
     encoder_threads
-        Texts encoded at one time.
+        Batches encoded at one time; kept when a model is loaded.
 
     Raises
     ------
@@ -125,7 +125,7 @@ class HybridClassifier:
 
     def vectors(self, texts: pl.Series) -> FloatArray:
         """Return the sentence embeddings of normalised texts, shape (n, d), rows of length 1."""
-        return self._embeddings.of(texts).astype(np.float64)
+        return self._embeddings.of(texts, n_threads=self._n_threads).astype(np.float64)
 
     def explain(self, text: str, dimension: str, label: str) -> list[WordWeight]:
         """Return how much each word of one normalised text spoke for a label, in the order of the text.
@@ -145,7 +145,11 @@ class HybridClassifier:
         about = {
             "format": _FORMAT,
             "parameters": self._chosen,
-            "encoder": {"source": self._encoder.source, "digest": self._encoder.digest},
+            "encoder": {
+                "source": self._encoder.source,
+                "digest": self._encoder.digest,
+                "threads": self._n_threads,
+            },
             "dimensions": [asdict(dimension) for dimension in self.dimensions],
             "heads": self._heads.described(),
         }
@@ -184,8 +188,8 @@ class HybridClassifier:
             Dimension(**{**some, "labels": tuple(Label(**label) for label in some["labels"])})
             for some in about["dimensions"]
         ]
-        source, digest = about["encoder"]["source"], about["encoder"]["digest"]
-        model = cls(dimensions, encoder=source, **about["parameters"])
+        source, digest, threads = (about["encoder"][name] for name in ("source", "digest", "threads"))
+        model = cls(dimensions, encoder=source, encoder_threads=threads, **about["parameters"])
         if model._encoder.digest != digest:
             raise ModelError(
                 f"the encoder {source!r} is {model._encoder.digest}; the model was fitted with {digest}; train again"
@@ -204,7 +208,7 @@ class HybridClassifier:
 
     @property
     def _embeddings(self) -> Embeddings:
-        return embeddings(self._encoder, self._n_threads)
+        return embeddings(self._encoder)
 
     def _use(self, heads: Heads, weights: SingleArray, meanings: SingleArray, intercepts: FloatArray) -> None:
         self._heads, self._weights, self._meanings, self._intercepts = heads, weights, meanings, intercepts
@@ -229,7 +233,7 @@ class HybridClassifier:
         self._use(heads, sparse.T.tocsr() @ dual, dense.T @ dual, intercepts)
 
     def _embedded(self, texts: pl.Series) -> SingleArray:
-        return self._embeddings.of(texts) * np.float32(self._chosen["meaning"])
+        return self._embeddings.of(texts, n_threads=self._n_threads) * np.float32(self._chosen["meaning"])
 
     def _proba(self, texts: pl.Series) -> dict[str, FloatArray]:
         spelt = self._features.transform(texts) @ self._weights

@@ -51,8 +51,6 @@ class SentenceEncoder:
     ----------
     files
         Model and tokenizer.
-    n_threads
-        Batches encoded at one time.
 
     Raises
     ------
@@ -66,12 +64,11 @@ class SentenceEncoder:
     Reimers, Gurevych (2019), Sentence-BERT: sentence embeddings using Siamese BERT-networks.
     """
 
-    def __init__(self, files: EncoderFiles, *, n_threads: int = 1) -> None:
+    def __init__(self, files: EncoderFiles) -> None:
         self.files = files
         self._tokenizer = _tokenizer(files)
         self._session = _session(files)
         self._inputs = [given.name for given in self._session.get_inputs()]
-        self._n_threads = n_threads
         self._batch = _BATCH if all(map(self._is_steady, _TRIED)) else 1
         self.n_columns = self._run([self._tokens("")]).shape[1]
 
@@ -80,12 +77,20 @@ class SentenceEncoder:
         """Names the encoder: the same for the same files, wherever they lie."""
         return self.files.digest
 
-    def encode(self, texts: pl.Series) -> SingleArray:
-        """Return embeddings of normalised texts (no nulls), shape (n, n_columns); equal texts are encoded once."""
+    def encode(self, texts: pl.Series, *, n_threads: int = 1) -> SingleArray:
+        """Return embeddings, shape (n, n_columns); equal texts are encoded once.
+
+        Parameters
+        ----------
+        texts
+            Normalised (no nulls), length n.
+        n_threads
+            Batches encoded at one time.
+        """
         different = texts.unique(maintain_order=True).to_list()
         tokens = [self._tokens(text) for text in different]
         found = np.zeros((len(different), self.n_columns), dtype=np.float32)
-        with ThreadPoolExecutor(self._n_threads) as threads:
+        with ThreadPoolExecutor(n_threads) as threads:
             batches = list(self._batches(tokens))
             for rows, some in zip(batches, threads.map(self._run, _taken(tokens, batches)), strict=True):
                 found[rows] = some

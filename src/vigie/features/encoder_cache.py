@@ -27,7 +27,7 @@ class Encoder(Protocol):
     def n_columns(self) -> int:
         """How long an embedding is."""
 
-    def encode(self, texts: pl.Series) -> SingleArray:
+    def encode(self, texts: pl.Series, *, n_threads: int = 1) -> SingleArray:
         """Return embeddings of normalised texts (no nulls), shape (n, n_columns), rows of length 1."""
 
 
@@ -51,13 +51,13 @@ class Embeddings:
     def __len__(self) -> int:
         return len(self._known)
 
-    def of(self, texts: pl.Series) -> SingleArray:
+    def of(self, texts: pl.Series, *, n_threads: int = 1) -> SingleArray:
         """Return embeddings of normalised texts (no nulls), shape (n, n_columns), float32, rows of length 1."""
         found = np.zeros((len(texts), self.encoder.n_columns), dtype=np.float32)
         missing = self._recall(texts, found)
         if len(missing):
             unknown = texts.gather(missing)
-            found[missing] = self.encoder.encode(unknown)
+            found[missing] = self.encoder.encode(unknown, n_threads=n_threads)
             self._remember(unknown, found[missing])
         return found
 
@@ -84,15 +84,13 @@ class Embeddings:
 
 
 @lru_cache(maxsize=2)
-def embeddings(files: EncoderFiles, n_threads: int = 1) -> Embeddings:
+def embeddings(files: EncoderFiles) -> Embeddings:
     """Return the embeddings of an encoder, one for all of this process; two encoders stay in memory.
 
     Parameters
     ----------
     files
         As `encoder_files.find` returns them.
-    n_threads
-        Batches encoded at one time.
 
     Raises
     ------
@@ -101,4 +99,4 @@ def embeddings(files: EncoderFiles, n_threads: int = 1) -> Embeddings:
     """
     from vigie.features.encoder import SentenceEncoder  # noqa: PLC0415 — half a second, only where something is encoded
 
-    return Embeddings(SentenceEncoder(files, n_threads=n_threads))
+    return Embeddings(SentenceEncoder(files))

@@ -172,13 +172,14 @@ def test_parameters_when_guideline_or_encoder_changes_then_others(encoder: str, 
 
 
 def test_load_when_saved_then_predicts_and_explains_the_same(encoder: str, tmp_path: Path) -> None:
-    model = fitted(encoder)
+    model = fitted(encoder, encoder_threads=2)
     model.save(tmp_path)
     again, texts = HybridClassifier.load(tmp_path), log_lines(20, seed=3)[0]
 
     np.testing.assert_array_equal(again.predict_proba(texts)["state"], model.predict_proba(texts)["state"])
     assert again.explain("disk failed", "state", "broken") == model.explain("disk failed", "state", "broken")
     assert again.parameters == model.parameters
+    assert again._n_threads == 2
 
 
 def test_load_when_the_encoder_is_another_then_error(tmp_path: Path) -> None:

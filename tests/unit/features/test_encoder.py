@@ -35,16 +35,14 @@ def test_encode_when_there_are_texts_then_rows_of_length_one_in_order(encoder: S
     assert rows[0] @ rows[1] > rows[0] @ rows[3]
 
 
-def test_encode_when_batch_one_by_one_or_threads_then_equal_to_the_last_bit(
-    encoder: SentenceEncoder, folder: Path
-) -> None:
+def test_encode_when_batch_one_by_one_or_threads_then_equal_to_the_last_bit(encoder: SentenceEncoder) -> None:
     texts = pl.Series([*TEXTS, *(f"disk volume {'retry ' * (row % 9)}" for row in range(100))])
     together = encoder.encode(texts)
 
     np.testing.assert_array_equal(
         together, np.concatenate([encoder.encode(texts[row : row + 1]) for row in range(len(texts))])
     )
-    np.testing.assert_array_equal(together, SentenceEncoder(find(str(folder)), n_threads=3).encode(texts))
+    np.testing.assert_array_equal(together, encoder.encode(texts, n_threads=3))
     np.testing.assert_array_equal(together, encoder.encode(texts.reverse())[::-1])
 
 

@@ -19,8 +19,10 @@ class CountingEncoder:
 
     def __init__(self) -> None:
         self.asked: list[str] = []
+        self.threads = 0
 
-    def encode(self, texts: pl.Series) -> np.ndarray:
+    def encode(self, texts: pl.Series, *, n_threads: int = 1) -> np.ndarray:
+        self.threads = n_threads
         self.asked += texts.to_list()
         return np.array([[len(text), ord(text[0])] for text in texts], dtype=np.float32).reshape(-1, 2)
 
@@ -29,12 +31,13 @@ def test_of_when_texts_were_seen_then_they_are_not_encoded_again() -> None:
     encoder = CountingEncoder()
     cache = Embeddings(encoder)
     first = cache.of(pl.Series(["one", "three", "one"]))
-    second = cache.of(pl.Series(["three", "eleven"]))
+    second = cache.of(pl.Series(["three", "eleven"]), n_threads=3)
 
     np.testing.assert_array_equal(first[:, 0], [3, 5, 3])
     np.testing.assert_array_equal(second[:, 0], [5, 6])
     assert encoder.asked.count("three") == 1
     assert encoder.asked[-1] == "eleven"
+    assert encoder.threads == 3
 
 
 def test_of_when_it_is_full_then_those_not_asked_for_the_longest_go() -> None:
