@@ -3,6 +3,7 @@
 import csv
 import json
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -138,9 +139,16 @@ def _csv_rows(file: Path) -> Iterator[Row]:
     try:
         with opened(file) as stream:
             lines = (decoded(raw, file, line) for line, raw in enumerate(stream, 1))
-            yield from _cells(csv.reader(lines, strict=True), file)
+            header = next(lines, "")
+            reader = csv.reader(chain([header], lines), delimiter=_delimiter(header), strict=True)
+            yield from _cells(reader, file)
     except (OSError, EOFError) as error:
         raise SettingsError(f"{file} cannot be read: {error}") from error
+
+
+def _delimiter(header: str) -> str:
+    """Return what stands between cells: where a comma is the decimal point, spreadsheets write semicolons."""
+    return max(",;\t", key=header.count)
 
 
 def _cells(reader: Any, file: Path) -> Iterator[Row]:

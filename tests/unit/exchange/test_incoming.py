@@ -24,6 +24,10 @@ ANSWERS = [
     Answer('link\n"up" 😀', {"kind": "net"}, "ann", NOON, "x-7", purpose=Purpose.AUDIT, model_version="3"),
     Answer("nobody looked", status=Status.OPEN),
 ]
+REFUSALS = [
+    Answer("what is this", annotator="ann", created_at=NOON, status=Status.SKIPPED),
+    Answer("two in one", annotator="bob", created_at=NOON, status=Status.FLAGGED, comment="so!", purpose=Purpose.AUDIT),
+]
 StoreMaker = Callable[[], Store]
 
 
@@ -79,6 +83,16 @@ def test_import_when_done_twice_then_nothing_is_written_the_second_time(store: S
     assert store.annotations.history().equals(before[0])
     assert store.pool.messages() == before[1]
     assert (found.n_answers, found.n_labels, found.n_known) == (0, 0, 4)
+
+
+def test_import_when_the_database_is_either_then_the_same_comes_out(open_store: StoreMaker) -> None:
+    store = open_store()
+
+    found, again = imported([*ANSWERS, *REFUSALS], store), imported([*ANSWERS, *REFUSALS], store)
+
+    assert (found.n_labels, found.n_refusals, again.n_labels, again.n_refusals, again.n_known) == (4, 2, 0, 0, 4)
+    assert {answer.id for answer in given(store.annotations)} > {"1001", "1002", "x-7"}
+    assert len(given(store.annotations, history=True)) == 5
 
 
 @pytest.mark.parametrize("forget", [{"created_at": None}, {"id": None}, {"created_at": None, "id": None}])
@@ -200,12 +214,6 @@ def test_examine_when_rows_have_no_text_then_they_are_counted_apart(store: Store
     found = imported([Answer(" \n", {"severity": "nonsense"}), ANSWERS[1]], store)
 
     assert (found.n_rows, found.n_blank, found.n_labels) == (1, 1, 1)
-
-
-REFUSALS = [
-    Answer("what is this", annotator="ann", created_at=NOON, status=Status.SKIPPED),
-    Answer("two in one", annotator="bob", created_at=NOON, status=Status.FLAGGED, comment="so!", purpose=Purpose.AUDIT),
-]
 
 
 def test_import_when_messages_were_skipped_or_flagged_then_it_is_so_here(store: Store) -> None:

@@ -26,6 +26,15 @@ def test_csv_when_columns_are_few_then_the_rest_is_unknown(tmp_path: Path) -> No
     assert [answer.line for answer in answers] == [2, 3]
 
 
+@pytest.mark.parametrize("between", [",", ";", "\t"])
+def test_csv_when_a_spreadsheet_wrote_it_then_what_stands_between_cells_is_found(between: str, tmp_path: Path) -> None:
+    rows = [["text", "severity", "id"], ['"a, b; c\td"', "info", "1"]]
+
+    assert read(tmp_path, "".join(between.join(row) + "\r\n" for row in rows)) == [
+        Answer("a, b; c\td", {"severity": "info"}, id="1")
+    ]
+
+
 def test_csv_when_a_cell_has_lines_then_the_line_of_the_row_is_where_it_starts(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match=r"a.csv, line 4: 'created_at' is 'never'"):
         read(tmp_path, 'text,created_at\n"a\nb",2026-11-21\n"c\nd\ne",never\n')
