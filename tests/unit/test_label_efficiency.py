@@ -22,14 +22,21 @@ DONE = [
 ]
 
 
-def test_results_when_a_system_has_fewer_seeds_then_is_named_unfinished() -> None:
+def test_results_when_systems_have_different_seeds_then_those_they_share_are_compared() -> None:
     text = results(CASES, DONE, n_seeds=5)
 
-    assert (
-        "| vigie: linear.v1, margin.v1 | 0.41 ±0.06 | 0.75 ±0.00 | 0.80 | 100 | - | - | 0.20 | 2, unfinished |" in text
-    )
-    assert "| modAL: forest, margin | 0.62 ±0.02 | 0.70 ±0.00 | 0.80 | - | - | - | 0.20 | 5 |" in text
+    assert "\n2 seeds of 5: **unfinished**.\n" in text
+    assert "| vigie: linear.v1, margin.v1 | 0.41 ±0.06 | 0.75 ±0.00 | 0.80 | 100 | - | - | 0.20 |" in text
+    assert "| modAL: forest, margin | 0.60 ±0.06 | 0.70 ±0.00 | 0.80 | - | - | - | 0.20 |" in text
     assert "Not run yet: logs-once, logs-stream, logs-new, reasons." in text
+    assert "\n2 seeds.\n" in results(CASES, DONE, n_seeds=2)
+
+
+def test_results_when_no_seed_is_shared_then_says_so() -> None:
+    text = results(CASES, [DONE[0], DONE[-1]], n_seeds=5)
+
+    assert "No seed has every system yet." in text
+    assert "| vigie" not in text
 
 
 def test_results_when_a_peer_is_above_beyond_noise_then_says_where_and_by_how_much() -> None:
