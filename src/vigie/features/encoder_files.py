@@ -85,6 +85,8 @@ def _default() -> EncoderFiles:
     if package is None or package.origin is None:
         raise MissingExtraError("the default encoder", "embeddings")
     model = Path(package.origin).with_name("model.onnx")
+    if not model.is_file():
+        raise MissingExtraError("the default encoder", "embeddings")
     if _sha256(model) != _PINNED:
         raise ModelError(f"{model} has hash {_sha256(model)}; expected {_PINNED}; install the extra 'embeddings' again")
     return _made(DEFAULT, model, _VOCABULARY, "mean")

