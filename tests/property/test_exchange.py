@@ -2,6 +2,7 @@
 
 import json
 import math
+import shutil
 import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
@@ -12,11 +13,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from builders import a_dimension
+from builders import NOON, a_dimension
 from vigie.errors import SettingsError
-from vigie.exchange import FORMATS, Answer, Reading, Status
+from vigie.exchange import FORMATS, Answer, Expected, Findings, Reading, Status, bring_in
+from vigie.exchange import given as given_by
 from vigie.exchange.questions import joined, parted
 from vigie.labels import Dimension, Purpose
+from vigie.store import Store
+from vigie.text import normaliser
 
 AWKWARD = (
     "info",
@@ -89,6 +93,39 @@ def test_answers_when_written_and_read_again_then_are_the_same(
         read = list(kind.read(file, Reading(dimensions)))
 
     assert sorted(read, key=by_value) == sorted(carried, key=by_value)
+
+
+@pytest.fixture(scope="module")
+def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("store") / "empty.db"
+    Store.open(f"sqlite:///{path}").close()
+    return path
+
+
+@pytest.mark.parametrize("name", FORMATS)
+@settings(max_examples=5, deadline=None)
+@given(answers=st.lists(answers_of(DIMENSIONS["two dimensions"]), max_size=8))
+def test_project_when_it_goes_out_and_into_an_empty_one_then_both_say_the_same(
+    name: str, answers: list[Answer], empty: Path
+) -> None:
+    kind = FORMATS[name]
+    with tempfile.TemporaryDirectory() as folder:
+        first = imported(answers, shutil.copy(empty, f"{folder}/first.db"))
+        went_out = [answer for answer in first if answer.status in kind.carries]
+        file = Path(folder) / ENDINGS.get(name, "a.jsonl")
+        kind.write(went_out, file, DIMENSIONS["two dimensions"])
+        read = list(kind.read(file, Reading(DIMENSIONS["two dimensions"])))
+        second = imported(read, shutil.copy(empty, f"{folder}/second.db"))
+
+    assert sorted(second, key=by_value) == sorted(went_out, key=by_value)
+
+
+def imported(answers: Sequence[Answer], database: str) -> list[Answer]:
+    expected, found = Expected(DIMENSIONS["two dimensions"]), Findings()
+    with Store.open(f"sqlite:///{database}") as store:
+        for _ in range(2):
+            bring_in(answers, expected, found, store=store, normalise=normaliser("social").normalise, now=NOON)
+        return given_by(store.annotations)
 
 
 @given(st.lists(WORDS, min_size=1, max_size=5, unique=True), st.lists(WORDS, max_size=5, unique=True))

@@ -16,6 +16,7 @@ from vigie.store import QuestionState, Store
 from vigie.store.annotations import Refusal
 
 BATCH = 5_000
+_LISTED = 30
 _LEFT = frozenset({Status.SKIPPED, Status.FLAGGED})
 
 
@@ -210,7 +211,8 @@ def _told(unknown: Mapping[str, Counter[str]], dimensions: Sequence[Dimension]) 
     known = {one.name: one.label_names for one in dimensions}
     lines = ["the file has labels that the project does not know, and nothing was written:"]
     for dimension, counts in unknown.items():
-        listed = ", ".join(f"{label!r} ({n:,} times)" for label, n in counts.most_common())
+        listed = ", ".join(f"{label!r} ({n:,} times)" for label, n in counts.most_common(_LISTED))
+        listed += f" and {len(counts) - _LISTED:,} more" if len(counts) > _LISTED else ""
         if dimension in known:
             lines.append(f"  {dimension}: {listed}; known are {', '.join(known[dimension])}")
         elif dimension:

@@ -125,13 +125,21 @@ def _answer(row: Row, reading: Reading) -> Answer:
 
 
 def _labels(row: Row, reading: Reading) -> Iterator[tuple[str, str]]:
-    names = {_column(one.name): one.name for one in reading.dimensions}
     for column in row.values:
-        dimension = reading.questions.get(column) or names.get(column)
-        if dimension is None and column.startswith(_PREFIX):
-            dimension = column.removeprefix(_PREFIX)
+        dimension = _dimension(column, reading, is_ours="status" in row.values)
         if dimension and (label := row.word(column)):
             yield dimension, label
+
+
+def _dimension(column: str, reading: Reading, *, is_ours: bool) -> str | None:
+    """Return the dimension of a column; in a table of our own, one that is not of this project is a dimension, too."""
+    if column in reading.questions:
+        return reading.questions[column]
+    if column in COLUMNS or column == reading.text:
+        return None
+    if any(column == one.name for one in reading.dimensions):
+        return column
+    return column.removeprefix(_PREFIX) if is_ours or column.startswith(_PREFIX) else None
 
 
 def _csv_rows(file: Path) -> Iterator[Row]:

@@ -200,6 +200,11 @@ def test_examine_when_labels_or_dimensions_are_unknown_then_all_are_listed_and_n
     assert all(way in text for way in ("nothing was written", "--map", "--label", "--skip-unknown"))
 
 
+def test_examine_when_a_question_takes_free_text_then_the_list_ends_somewhere() -> None:
+    with pytest.raises(LabelError, match=r"comment is no dimension: 'thought 0' \(1 times\).* and 970 more;"):
+        examine([Answer("a", {"comment": f"thought {n}"}) for n in range(1000)], EXPECTED)
+
+
 def test_import_when_unknown_labels_are_left_out_or_renamed_then_the_rest_counts(store: Store) -> None:
     answers = [Answer("a b", {"severity": "fatal", "kind": "disk"}, "ann"), Answer("c d", {"severity": "odd"}, "ann")]
     renames = {("severity", "fatal"): "error", ("", "fatal"): "info"}

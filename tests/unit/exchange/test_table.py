@@ -99,6 +99,12 @@ def test_csv_when_it_is_written_then_other_programs_can_read_it(tmp_path: Path) 
     assert (row["text"], row["severity"], row["label:status"], row["status"]) == ('a "b",\nc', "info", None, "answered")
 
 
+def test_csv_when_it_is_of_a_project_with_other_dimensions_then_they_are_kept_for_the_check(tmp_path: Path) -> None:
+    (answer,) = read(tmp_path, "id,text,severity,mood,annotator,status\n1,a,info,sad,ann,answered\n")
+
+    assert answer.labels == {"severity": "info", "mood": "sad"}
+
+
 def test_jsonl_when_values_are_typed_then_they_are_taken(tmp_path: Path) -> None:
     rows = [{"text": "a", "severity": "info", "id": 7, "created_at": NOON.timestamp(), "duration_seconds": 2}]
 
