@@ -383,7 +383,7 @@ class FakeServices:
         if not promised:
             return {"target": None, "threshold": 0.75, "share": share if known else None, "more": None}
         if not known:
-            return {"target": 0.95, "threshold": None, "share": None, "more": {"n_answers": 59, "share": None}}
+            return {"target": 0.95, "threshold": None, "share": None, "more": {"n_answers": 72, "share": None}}
         proven = answers >= 100
         return {
             "target": 0.95,

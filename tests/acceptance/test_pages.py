@@ -580,7 +580,7 @@ def test_overview_when_nothing_came_then_it_says_so(stage: Stage, visitor: Calla
     expect(page.locator(".chart > .empty").first).to_have_text("Nothing came in this time.")
     expect(page.locator(".versions")).to_contain_text("No model yet")
     expect(page.locator(".measured")).to_contain_text("Not measured yet")
-    expect(page.locator(".passing")).to_contain_text("at least 59 audit answers")
+    expect(page.locator(".passing")).to_contain_text("at least 72 audit answers")
     expect(page.locator(".advice")).to_contain_text("Not known yet")
 
 

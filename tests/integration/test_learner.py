@@ -12,7 +12,9 @@ from learner_fakes import SEVERITY, TOPIC
 from vigie.classifiers.artefact import Artefact
 from vigie.classifiers.linear import LinearClassifier
 from vigie.learner import Learner, Plan
-from vigie.learner.audit import estimate
+from vigie.learner.answers import Answers
+from vigie.learner.numbers import measure
+from vigie.learner.unanswered import unanswered
 from vigie.registry import Registry
 from vigie.store import Store
 from vigie.strategies.uncertainty import Margin
@@ -76,13 +78,15 @@ def test_learner_when_people_answer_then_champions_follow_that_anybody_can_fetch
     registry = open_registry(tmp_path)
     champion = Artefact.load(registry.fetch("2"), version=registry.champion())
     newest = registry.versions(limit=1)[0]
-    found = estimate(store, champion, (SEVERITY, TOPIC))
+    answers, n_messages = Answers.of(store.annotations.effective(), (SEVERITY, TOPIC)), store.pool.messages()
+    rest = unanswered(store, answers, n_messages=n_messages)
+    found = measure(answers, champion, (SEVERITY, TOPIC), n_messages=n_messages, rest=rest)
     assert champion.version == "2"
     assert len(champion.answers) == 20
     assert newest.tags["validation_status"] == "passed"
     assert newest.metrics["n_audited.severity"] == 2
     assert found["severity"] is not None
-    assert found["severity"].value == pytest.approx(newest.metrics["accuracy.severity"])
+    assert found["severity"].accuracy.value == pytest.approx(newest.metrics["accuracy.severity"])
     assert found["topic"] is None
     assert learner.details()["problem"] is None
 

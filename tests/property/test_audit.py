@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from learner_fakes import EFFECTIVE, SEVERITY, TOPIC, KnowingModel, Said, effective
 from vigie.learner.answers import Answers
-from vigie.learner.audit import Estimate, draw, estimate_answers, successive
+from vigie.learner.audit import Estimate, draw, successive
+from vigie.learner.numbers import measure
 from vigie.learner.training import DataSet
 
 DIMENSIONS = (SEVERITY, TOPIC)
@@ -63,10 +64,10 @@ def test_estimate_when_made_then_is_a_share_within_its_interval(
     says = {f"t{one.group_id}": one.label for one in annotations if one.group_id not in wrong}
     model = KnowingModel({"severity": {t: label for t, label in says.items() if label in SEVERITY.label_names}})
 
-    found = estimate_answers(Answers.of(effective(*annotations), [SEVERITY]), model, [SEVERITY], n_messages=n_messages)
+    found = measure(Answers.of(effective(*annotations), [SEVERITY]), model, [SEVERITY], n_messages=n_messages)
 
-    one = found["severity"]
-    if one is not None:
+    known = found["severity"]
+    for one in (known.accuracy, known.macro_f1) if known else ():
         assert -1e-9 <= one.low <= one.value + 1e-9 <= one.high + 2e-9 <= 1 + 3e-9
         assert one.new_low <= one.new_value + 1e-9 <= one.new_high + 2e-9
 
@@ -115,9 +116,9 @@ class Project:
         drawn = others[draw(self.sizes[others], n_audited, rng)]
         answers = Answers.of(pl.concat([self._said(self.seen, "train"), self._said(drawn, "audit")]), [SEVERITY])
         model = KnowingModel({"severity": {f"t{row}": "error" for row in np.flatnonzero(self.right)}})
-        found = estimate_answers(answers, model, [SEVERITY], n_messages=int(self.sizes.sum()))["severity"]
+        found = measure(answers, model, [SEVERITY], n_messages=int(self.sizes.sum()))["severity"]
         assert found is not None
-        return found
+        return found.accuracy
 
     def _said(self, rows: np.ndarray[Any, Any], purpose: str) -> pl.DataFrame:
         said = [

@@ -12,6 +12,7 @@ from vigie.learner.answers import Answers
 from vigie.learner.audit import FloatArray, Model
 from vigie.learner.numbers import Numbers, automatic, measure, passing
 from vigie.learner.stopping import NEXT_ANSWERS, STABLE, Point, advise
+from vigie.learner.unanswered import unanswered
 
 
 class Judge:
@@ -51,7 +52,9 @@ class Judge:
         if self._asked is None or self._asked[0] is not model:
             self._asked = model, Remembering(model)
         answers = Answers.of(store.annotations.effective(), dimensions)
-        return measure(answers, self._asked[1], dimensions, n_messages=store.pool.messages())
+        n_messages = store.pool.messages()
+        rest = unanswered(store, answers, n_messages=n_messages)
+        return measure(answers, self._asked[1], dimensions, n_messages=n_messages, rest=rest)
 
     def advice(self, points: Sequence[Point]) -> dict[str, Any]:
         """Return by dimension whether more answers are worth the while, and by what measure."""

@@ -19,9 +19,7 @@ import polars as pl
 
 from vigie.intervals import Interval, wilson
 from vigie.labels import Dimension
-from vigie.learner.answers import Answers
 from vigie.messages import label_column
-from vigie.store import Store
 
 FloatArray = np.ndarray[Any, np.dtype[np.float64]]
 BoolArray = np.ndarray[Any, np.dtype[np.bool_]]
@@ -68,29 +66,6 @@ class Estimate:
     new_value: float
     new_low: float
     new_high: float
-
-
-def estimate(store: Store, model: Model, dimensions: Sequence[Dimension]) -> dict[str, Estimate | None]:
-    """Return a model's accuracy by dimension; None where the model or the audit sample does not know the dimension.
-
-    The model is asked as it is, without the answers it carries: those would make it right on every audited group.
-    """
-    answers = Answers.of(store.annotations.effective(), dimensions)
-    return estimate_answers(answers, model, dimensions, n_messages=store.pool.messages())
-
-
-def estimate_answers(
-    answers: Answers, model: Model, dimensions: Sequence[Dimension], *, n_messages: int
-) -> dict[str, Estimate | None]:
-    """Return a model's accuracy by dimension, like `estimate`, from answers at hand and the messages in all groups."""
-    seen = right(model, answers.train, dimensions)
-    audited = right(model, with_traffic(answers.audit), dimensions)
-    return {
-        dimension.name: estimate_accuracy(seen[dimension.name], audited[dimension.name], n_messages)
-        if dimension.name in seen
-        else None
-        for dimension in dimensions
-    }
 
 
 def right(model: Model, groups: pl.DataFrame, dimensions: Sequence[Dimension]) -> dict[str, pl.DataFrame]:
@@ -162,15 +137,15 @@ def successive(sizes: FloatArray, right: BoolArray, total: float) -> float:
     return float(shares(sizes, right[:, None], total)[0])
 
 
-def shares(sizes: FloatArray, flags: BoolArray, total: float) -> FloatArray:
-    """Estimate several shares at once, like `successive`.
+def shares(sizes: FloatArray, flags: BoolArray | FloatArray, total: float) -> FloatArray:
+    """Estimate several shares, or means over messages, at once, like `successive`.
 
     Parameters
     ----------
     sizes, total
         As for `successive`.
     flags
-        Which groups count for each share, shape (n, n_shares).
+        Which groups count for each share, or what each counts, shape (n, n_shares).
 
     Returns
     -------
@@ -195,21 +170,35 @@ def draw(sizes: IntArray, n: int, rng: np.random.Generator) -> IntArray:
     return first[np.argsort(arrivals[first])]
 
 
-def estimate_accuracy(seen: pl.DataFrame, audited: pl.DataFrame, n_messages: int) -> Estimate | None:
+def estimate_accuracy(
+    seen: pl.DataFrame, audited: pl.DataFrame, n_messages: int, *, expected: float | None = None
+) -> Estimate | None:
     """Return a model's accuracy in one dimension; None without an audited group.
+
+    A strategy takes hard groups away from the new ones, but none that was drawn for audit before: the sample is harder than
+    what is left, the more so the more groups were answered. How much harder, the confidences tell: what they differ by is
+    added.
 
     Parameters
     ----------
     seen, audited
-        As `right` returns them for groups seen in training, and for the audit sample in the order drawn.
+        As `judged` returns them for groups seen in training, and for the audit sample in the order drawn.
     n_messages
         In all groups.
+    expected
+        Mean confidence over the messages of new groups; None where it is not known, and nothing is added.
+
+    References
+    ----------
+    Cassel, Särndal, Wretman (1976), Some results on generalized difference estimation and generalized regression estimation
+    for finite populations.
     """
     n_seen, right_seen = int(seen["count"].sum()), _right_messages(seen)
     total = max(n_messages, n_seen + int(audited["count"].sum()))
     if audited.is_empty():
         return None
-    new = sampled(audited["count"].to_numpy(), audited["right"].to_numpy(), total - n_seen)
+    shift = 0.0 if expected is None else expected - _mean_confidence(audited, total - n_seen)
+    new = sampled(audited["count"].to_numpy(), audited["right"].to_numpy(), total - n_seen, shift=shift)
     whole = [(right_seen + share * (total - n_seen)) / total for share in (new.value, new.low, new.high)]
     return Estimate(
         value=whole[0],
@@ -229,7 +218,7 @@ def with_traffic(groups: pl.DataFrame) -> pl.DataFrame:
     return groups.filter(pl.col("count") > 0)
 
 
-def sampled(sizes: IntArray, flags: BoolArray, total: float) -> Interval:
+def sampled(sizes: IntArray, flags: BoolArray, total: float, *, shift: float = 0.0) -> Interval:
     """Return a share of messages, estimated by `successive`, and its 95 % interval.
 
     Drawing without replacement is at least as exact as with it, so Wilson's interval is wide enough; what the audited
@@ -239,13 +228,21 @@ def sampled(sizes: IntArray, flags: BoolArray, total: float) -> Interval:
     ----------
     sizes, flags, total
         As for `successive`.
+    shift
+        Added to the estimate, for what is known of the groups that were not drawn.
     """
     weights = sizes.astype(np.float64)
     least, most = (weights * flags).sum() / total, 1 - (weights * ~flags).sum() / total
-    value = successive(weights, flags, total)
+    value = float(np.clip(successive(weights, flags, total) + shift, 0, 1))
     bounds = wilson(value * len(sizes), len(sizes))
     found = np.clip([value, bounds.low, bounds.high], least, max(least, most))
     return Interval(float(found[0]), float(found[1]), float(found[2]))
+
+
+def _mean_confidence(audited: pl.DataFrame, total: float) -> float:
+    """Return what the sample says the mean confidence over new messages is."""
+    sizes, confidence = (audited[name].to_numpy().astype(np.float64) for name in ("count", "confidence"))
+    return float(shares(sizes, confidence[:, None], total)[0])
 
 
 def _right_messages(groups: pl.DataFrame) -> int:

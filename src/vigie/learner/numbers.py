@@ -13,6 +13,7 @@ from vigie.learner.audit import Estimate, Model, estimate_accuracy, judged, samp
 from vigie.learner.calibration import Calibration, calibration
 from vigie.learner.macro_f1 import estimate_macro_f1
 from vigie.learner.thresholds import More, Steps, first, more, steps
+from vigie.learner.unanswered import expected
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,12 @@ class Numbers:
 
 
 def measure(
-    answers: Answers, model: Model, dimensions: Sequence[Dimension], *, n_messages: int
+    answers: Answers,
+    model: Model,
+    dimensions: Sequence[Dimension],
+    *,
+    n_messages: int,
+    rest: pl.DataFrame | None = None,
 ) -> dict[str, Numbers | None]:
     """Return the numbers of a model version by dimension; None where it or the audit sample does not know the dimension.
 
@@ -59,8 +65,11 @@ def measure(
         What is asked now.
     n_messages
         In all groups.
+    rest
+        As `unanswered` returns it; left out, the audit sample alone speaks for new groups.
     """
     seen, audited = judged(model, answers.train, dimensions), judged(model, with_traffic(answers.audit), dimensions)
+    sure = _confidences(model, rest)
     known = {dimension.name: dimension.label_names for dimension in model.dimensions}
     return {
         dimension.name: _of(
@@ -68,6 +77,7 @@ def measure(
             audited[dimension.name],
             list(dict.fromkeys([*dimension.label_names, *known[dimension.name]])),  # what was renamed is said still
             n_messages=n_messages,
+            rest=sure.get(dimension.name),
         )
         if dimension.name in seen
         else None
@@ -111,10 +121,24 @@ def automatic(numbers: Mapping[str, Numbers | None], thresholds: Mapping[str, fl
     )
 
 
-def _of(seen: pl.DataFrame, audited: pl.DataFrame, labels: Sequence[str], *, n_messages: int) -> Numbers | None:
+def _confidences(model: Model, rest: pl.DataFrame | None) -> dict[str, tuple[float, float]]:
+    """Return by dimension the sum of confidences over messages that nobody has answered, and how many these are."""
+    if rest is None:
+        return {}
+    return {name: expected(proba, rest["weight"]) for name, proba in model.predict_proba(rest["template"]).items()}
+
+
+def _of(
+    seen: pl.DataFrame,
+    audited: pl.DataFrame,
+    labels: Sequence[str],
+    *,
+    n_messages: int,
+    rest: tuple[float, float] | None,
+) -> Numbers | None:
     n_seen = int(seen["count"].sum())
     total = max(n_messages, n_seen + int(audited["count"].sum()))
-    accuracy = estimate_accuracy(seen, audited, total)
+    accuracy = estimate_accuracy(seen, audited, total, expected=_mean_confidence(audited, rest))
     macro_f1 = estimate_macro_f1(seen, audited, labels, n_messages=total)
     calibrated = calibration(audited)
     if accuracy is None or macro_f1 is None or calibrated is None:
@@ -163,3 +187,14 @@ def passing(one: Numbers | None, *, target: float | None, threshold: float) -> P
         return Passing(target, in_force, None, first(target) if target else None)
     ahead = more(one.steps, target, threshold=in_force) if target else None
     return Passing(target, in_force, automatic({"": one}, {"": threshold}), ahead)
+
+
+def _mean_confidence(audited: pl.DataFrame, rest: tuple[float, float] | None) -> float | None:
+    """Return the mean confidence over the messages of all new groups, audited or not; None where the others are not known."""
+    if rest is None:
+        return None
+    confidence, messages = rest
+    audited_messages = float(audited["count"].sum())
+    return (confidence + float((audited["confidence"] * audited["count"]).sum())) / max(
+        messages + audited_messages, 1.0
+    )

@@ -145,7 +145,7 @@ def agreement(before: Model, now: Model, groups: pl.DataFrame, dimensions: Seque
     before, now
         Model versions.
     groups
-        ``template`` and ``count``, which weighs them.
+        As `unanswered` returns them.
     dimensions
         Those asked about.
 
@@ -155,7 +155,7 @@ def agreement(before: Model, now: Model, groups: pl.DataFrame, dimensions: Seque
     """
     labels = [{dimension.name: dimension.label_names for dimension in model.dimensions} for model in (before, now)]
     alike = [one.name for one in dimensions if labels[0].get(one.name) == labels[1].get(one.name, ())]
-    weights = groups["count"].to_numpy().astype(np.float64)
+    weights = groups["weight"].to_numpy()
     if not alike or not weights.sum():
         return {}
     first, second = (model.predict_proba(groups["template"]) for model in (before, now))

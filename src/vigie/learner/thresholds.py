@@ -19,8 +19,11 @@ from scipy.special import betaincinv
 from vigie.intervals import wilson_bounds
 from vigie.learner.audit import BoolArray, FloatArray, shares
 
-ALPHA = 0.05
-"""How probable it may be that a bound lies above the truth; that of the threshold chosen by it then is no larger (measured)."""
+ALPHA = 0.025
+"""How probable it may be that a bound lies above the truth: that of the lower end of a 95 % interval.
+
+Looking at many confidences makes it likelier: for a model that is just not good enough anywhere, up to 4 %.
+"""
 
 MOST_NEEDED = 2.0**20
 """More audit answers than anybody gives."""
@@ -149,7 +152,7 @@ def needed(precision: FloatArray, target: float) -> FloatArray:
     Examples
     --------
     >>> needed(np.array([1.0, 0.99]), 0.98)
-    array([149., 569.])
+    array([183., 753.])
     """
     few, many = np.zeros(len(precision)), np.full(len(precision), MOST_NEEDED)
     for _ in range(math.ceil(math.log2(MOST_NEEDED))):

@@ -20,15 +20,13 @@ from vigie.learner.numbers import measure
 from vigie.learner.promotion import Verdict, decide
 from vigie.learner.stopping import Point, agreement
 from vigie.learner.training import DataSet, recipe
+from vigie.learner.unanswered import unanswered
 from vigie.registry import Registry, TrainingRecord, VersionInfo
 from vigie.store import Store
 
 logger = logging.getLogger(__name__)
 
 _RECIPE, _ANSWERS, _LAST = "vigie.recipe", "vigie.n_answers", "vigie.last_annotation"
-
-STABILITY_GROUPS = 500
-"""So many of the largest groups without an answer tell whether a new version says what the champion said; 50 ms."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,21 +153,21 @@ class Trainer:
         plan = self.recipe(dimensions)
         classifier = data.fit(self._make, dimensions)
         artefact = Artefact(classifier, tuple(dimensions), self._text, answers.agreed)
-        numbers = measure(answers, artefact, dimensions, n_messages=self._store.pool.messages())
+        n_messages = self._store.pool.messages()
+        rest = unanswered(self._store, answers, n_messages=n_messages)
+        numbers = measure(answers, artefact, dimensions, n_messages=n_messages, rest=rest)
         artefact = replace(artefact, evidence={name: one.steps.evidence() for name, one in numbers.items() if one})
         tags = {_RECIPE: plan, _ANSWERS: str(n_answers(effective)), _LAST: str(last_annotation)}
-        metrics = measures(numbers) | self._stability(artefact) | {"fit_seconds": time.monotonic() - began}
+        metrics = measures(numbers) | self._stability(artefact, rest) | {"fit_seconds": time.monotonic() - began}
         version = self._log(artefact, data, metrics, tags)
         verdict = self._pass_gate(replace(artefact, version=version), answers.audit, dimensions)
         accuracy = {name: one.accuracy if one else None for name, one in numbers.items()}
         return Trained(version, verdict, len(data), accuracy, time.monotonic() - began)
 
-    def _stability(self, challenger: Artefact) -> dict[str, float]:
+    def _stability(self, challenger: Artefact, groups: pl.DataFrame) -> dict[str, float]:
         """Return how far a version agrees with the champion, as metrics."""
         champion = self.champion()
-        if champion is None:
-            return {}
-        found = agreement(champion, challenger, self._store.pool.unlabelled(STABILITY_GROUPS), challenger.dimensions)
+        found = {} if champion is None else agreement(champion, challenger, groups, challenger.dimensions)
         return {metric_name("stability", name): value for name, value in found.items()}
 
     def _log(self, artefact: Artefact, data: DataSet, metrics: Mapping[str, float], tags: Mapping[str, str]) -> str:

@@ -106,6 +106,15 @@ class Pool:
         query = select(groups.c.id.label("group_id"), *columns).where(groups.c.state == GroupState.OPEN)
         return self._frame(query.order_by(groups.c.count.desc(), groups.c.id.desc()).limit(limit))
 
+    def sample(self, n: int) -> pl.DataFrame:
+        """Return at most `n` of the groups that `unlabelled` returns, each as likely, and the same while they stay so.
+
+        They come in the order of their digests, which is as good as random, and needs no sorting.
+        """
+        columns = (groups.c.template, groups.c.count, groups.c.first_seen, groups.c.last_seen)
+        query = select(groups.c.id.label("group_id"), *columns).where(groups.c.state == GroupState.OPEN)
+        return self._frame(query.order_by(groups.c.digest).limit(n))
+
     def counts(self) -> pl.DataFrame:
         """Return every group's ``group_id``, ``template`` and ``count``."""
         return self._frame(select(groups.c.id.label("group_id"), groups.c.template, groups.c.count))

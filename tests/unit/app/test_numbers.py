@@ -56,7 +56,7 @@ def test_measure_when_there_is_no_model_then_nothing_is_known_but_what_the_promi
     assert set(found["numbers"].values()) == {None}
     assert found["automatic"] is None
     assert (found["passing"]["severity"].target, found["passing"]["severity"].threshold) == (0.95, None)
-    assert found["passing"]["severity"].more.n_answers == 59
+    assert found["passing"]["severity"].more.n_answers == 72
     assert (found["passing"]["category"].target, found["passing"]["category"].threshold) == (None, 0.75)
 
 
@@ -79,7 +79,7 @@ def test_status_when_nothing_happened_yet_then_every_number_is_there_and_unknown
     assert status["accuracy"] == {}
     assert status["numbers"] == {"severity": None, "event_type": None, "category": None}
     assert status["automatic"] is None
-    assert status["passing"]["severity"]["more"] == {"n_answers": 59, "share": None}
+    assert status["passing"]["severity"]["more"] == {"n_answers": 72, "share": None}
     assert status["advice"]["dimensions"]["severity"]["state"] == "unknown"
     assert status["advice"]["worthwhile_gain"] == 0.005
 

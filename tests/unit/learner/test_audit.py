@@ -3,10 +3,12 @@ import polars as pl
 import pytest
 
 from builders import NOON, a_dimension, a_labelled_batch
-from learner_fakes import SEVERITY, TOPIC, KnowingModel, Said, effective
+from learner_fakes import SEVERITY, KnowingModel, Said, effective
 from vigie.labels import Annotation, Purpose
 from vigie.learner.answers import Answers
-from vigie.learner.audit import Estimate, draw, estimate, estimate_answers, right, successive
+from vigie.learner.audit import Estimate, draw, right, sampled, successive
+from vigie.learner.numbers import measure
+from vigie.learner.unanswered import unanswered
 from vigie.store import Store
 
 
@@ -14,7 +16,8 @@ def an_estimate(*said: Said, wrong: tuple[int, ...] = (), n_messages: int = 100)
     """Estimate a model that knows every answer but those of the `wrong` groups."""
     says = {f"t{one.group_id}": one.label for one in said if one.group_id not in wrong}
     answers = Answers.of(effective(*said), [SEVERITY])
-    return estimate_answers(answers, KnowingModel({"severity": says}), [SEVERITY], n_messages=n_messages)["severity"]
+    found = measure(answers, KnowingModel({"severity": says}), [SEVERITY], n_messages=n_messages)["severity"]
+    return found and found.accuracy
 
 
 def audited(group_id: int, count: int = 1, label: str = "error") -> Said:
@@ -79,15 +82,6 @@ def test_estimate_when_counts_passed_the_total_meanwhile_then_stays_a_share() ->
     assert found.share_seen == pytest.approx(50 / 80)
 
 
-def test_estimate_when_the_model_lacks_a_dimension_then_that_is_unknown() -> None:
-    answers = Answers.of(effective(audited(1), Said(1, "disk", "topic", purpose="audit")), [SEVERITY, TOPIC])
-
-    found = estimate_answers(answers, KnowingModel({}), [SEVERITY, TOPIC], n_messages=10)
-
-    assert found["topic"] is None
-    assert found["severity"] is not None
-
-
 def test_estimate_when_the_store_has_answers_then_flagged_groups_count_nowhere(store: Store) -> None:
     store.record("files", a_labelled_batch(*["flagged"] * 9, *["seen"] * 6, *["new"] * 4))
     question = store.questions.lease("ann", 1, 60)[0]
@@ -97,10 +91,23 @@ def test_estimate_when_the_store_has_answers_then_flagged_groups_count_nowhere(s
         assert group is not None
         store.annotations.add([Annotation(group.id, "severity", "error", "ann", purpose, NOON)])
 
-    found = estimate(store, KnowingModel({"severity": {"seen": "error"}}), [SEVERITY])["severity"]
+    answers = Answers.of(store.annotations.effective(), [SEVERITY])
+    model, n_messages = KnowingModel({"severity": {"seen": "error"}}), store.pool.messages()
+    rest = unanswered(store, answers, n_messages=n_messages)
+    known = measure(answers, model, [SEVERITY], n_messages=n_messages, rest=rest)["severity"]
 
-    assert found is not None
+    assert known is not None
+    found = known.accuracy
     assert (found.value, found.share_seen, found.new_value) == (pytest.approx(0.6), pytest.approx(0.6), 0)
+
+
+def test_sampled_when_the_others_are_known_to_be_easier_then_is_shifted_but_stays_a_share() -> None:
+    flags = np.array([True, False, True, True])
+
+    plain, shifted, far = (sampled(np.ones(4, dtype=np.int64), flags, 1e9, shift=by) for by in (0, 0.1, 0.9))
+
+    assert (plain.value, shifted.value, far.value) == (pytest.approx(0.75), pytest.approx(0.85), pytest.approx(1))
+    assert plain.low < shifted.low < far.low < far.high <= 1
 
 
 def test_right_when_the_model_does_not_know_a_label_then_it_is_wrong_there() -> None:

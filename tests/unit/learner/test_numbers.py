@@ -1,13 +1,24 @@
 import math
 
+import polars as pl
 import pytest
 
 from builders import a_dimension
 from learner_fakes import SEVERITY, TOPIC, KnowingModel, Said, effective
+from vigie.classifiers import FloatArray
 from vigie.learner.answers import Answers
 from vigie.learner.numbers import Numbers, automatic, measure, passing
 
 DIMENSIONS = (SEVERITY, TOPIC)
+
+
+class Halting(KnowingModel):
+    """Is less sure of audited groups than of the others."""
+
+    def predict_proba(self, templates: pl.Series) -> dict[str, FloatArray]:
+        proba = super().predict_proba(templates)["severity"]
+        proba[templates.str.starts_with("t").to_numpy()] -= [[0, 0, 0.3]]
+        return {"severity": proba}
 
 
 def audited(group: int, label: str = "error", dimension: str = "severity", count: int = 1) -> Said:
@@ -50,6 +61,18 @@ def test_measure_when_the_model_says_a_label_of_old_then_it_is_wrong() -> None:
 
     assert found is not None
     assert (found.accuracy.value, found.macro_f1.value) == (0, 0)
+
+
+def test_measure_when_the_groups_left_are_easier_than_the_sample_then_accuracy_is_raised() -> None:
+    answers = Answers.of(effective(*[audited(group) for group in range(10)]), [SEVERITY])
+    model = Halting({"severity": {f"t{group}": "error" for group in range(7)}})
+    rest = pl.DataFrame({"template": ["left"], "weight": [990.0]})
+
+    alone, both = (measure(answers, model, [SEVERITY], n_messages=1000, rest=some)["severity"] for some in (None, rest))
+
+    assert alone is not None
+    assert both is not None
+    assert both.accuracy.new_value - alone.accuracy.new_value == pytest.approx(0.99 * 0.7 * 0.3, abs=1e-3)
 
 
 def test_automatic_when_the_model_is_sure_then_seen_groups_pass_too() -> None:
@@ -96,7 +119,7 @@ def test_passing_when_a_promise_is_not_proven_then_says_what_is_missing() -> Non
 
     assert found.threshold is None
     assert found.more is not None
-    assert found.more.n_answers == 9
+    assert found.more.n_answers == 16
     assert found.more.share == pytest.approx(1)
 
 
@@ -105,5 +128,5 @@ def test_passing_when_nothing_was_audited_then_says_what_the_promise_needs_at_le
 
     assert (found.threshold, found.share) == (None, None)
     assert found.more is not None
-    assert found.more.n_answers == 29
+    assert found.more.n_answers == 36
     assert passing(None, target=None, threshold=0.75).more is None

@@ -101,7 +101,7 @@ def test_stability_when_versions_settle_then_only_the_last_count() -> None:
 
 
 def test_agreement_when_versions_differ_in_a_rare_group_then_traffic_weighs_it() -> None:
-    groups = pl.DataFrame({"template": ["a", "b", "c"], "count": [98, 100, 2]})
+    groups = pl.DataFrame({"template": ["a", "b", "c"], "weight": [98.0, 100.0, 2.0]})
     before = KnowingModel({"severity": {"a": "error"}})
     now = KnowingModel({"severity": {"a": "error", "c": "error"}})
 
@@ -111,14 +111,14 @@ def test_agreement_when_versions_differ_in_a_rare_group_then_traffic_weighs_it()
 
 
 def test_agreement_when_labels_changed_or_are_new_then_there_is_none() -> None:
-    groups = pl.DataFrame({"template": ["a"], "count": [1]})
+    groups = pl.DataFrame({"template": ["a"], "weight": [1.0]})
     other = KnowingModel({}, [a_dimension(labels=("info", "error"))])
 
     assert agreement(KnowingModel({}), other, groups, [SEVERITY, TOPIC]) == {}
 
 
 def test_agreement_when_there_is_no_group_then_there_is_none() -> None:
-    groups = pl.DataFrame({"template": [], "count": []}, schema={"template": pl.String, "count": pl.Int64})
+    groups = pl.DataFrame({"template": [], "weight": []}, schema={"template": pl.String, "weight": pl.Float64})
 
     assert agreement(KnowingModel({}), KnowingModel({}), groups, [SEVERITY]) == {}
 

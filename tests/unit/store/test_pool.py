@@ -209,3 +209,18 @@ def test_messages_when_groups_are_flagged_then_theirs_are_left_out(store: Store)
     store.questions.flag(question.id, "ann")
 
     assert store.pool.messages() == 2
+
+
+def test_sample_when_taken_then_only_open_groups_come_and_always_the_same(store: Store) -> None:
+    store.record("files", a_labelled_batch(*(f"t{n}" for n in range(50))))
+    answered = store.pool.find("t3")
+    assert answered is not None
+    store.annotations.add([Annotation(answered.id, "severity", "info", "ann", Purpose.TRAIN, NOON)])
+
+    found = store.pool.sample(20)
+
+    assert found.height == len(set(found["group_id"])) == 20
+    assert "t3" not in store.pool.sample(100)["template"]
+    assert store.pool.sample(20).equals(found)
+    assert found.columns == store.pool.unlabelled(1).columns
+    assert found["template"].to_list() != store.pool.unlabelled(20)["template"].to_list()

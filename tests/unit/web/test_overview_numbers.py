@@ -81,7 +81,7 @@ def test_passing_view_when_a_promise_is_not_proven_then_all_is_to_be_looked_at()
 
     assert (found["share"], found["interval"]) == (DASH, "")
     assert "does not prove it for any confidence yet" in found["texts"][0]
-    assert found["texts"][1] == "That takes at least 59 audit answers, all right."
+    assert found["texts"][1] == "That takes at least 72 audit answers, all right."
 
 
 def test_passing_view_when_nothing_passes_for_sure_then_there_is_no_interval() -> None:
