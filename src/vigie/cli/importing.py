@@ -265,7 +265,22 @@ def batches(file: Path, columns: Sequence[str]) -> Iterator["pl.DataFrame"]:
         chosen = frame.select(pl.col(list(dict.fromkeys(columns))).cast(pl.String))
         yield from chosen.collect_batches(chunk_size=BATCH, maintain_order=True)
     except (OSError, PolarsError) as error:
-        raise SettingsError(f"{file} cannot be read: {error}") from error
+        raise SettingsError(f"{file} cannot be read: {_where(file) or error}") from error
+
+
+def _where(file: Path) -> str:
+    """Return what is wrong with a text file, and in which line; empty when it is something else."""
+    from vigie.exchange.reading import rows  # noqa: PLC0415 — takes a second to import
+    from vigie.exchange.table import csv_rows  # noqa: PLC0415 — the same
+
+    kind = next((suffix for suffix in reversed(file.suffixes) if suffix != ".gz"), "")
+    reader = {".csv": csv_rows, ".jsonl": rows, ".ndjson": rows}.get(kind)
+    try:
+        for _ in reader(file) if reader else ():
+            pass
+    except SettingsError as error:
+        return str(error)
+    return ""
 
 
 def _scan(file: Path) -> "pl.LazyFrame":

@@ -47,7 +47,7 @@ def read_csv(file: Path, reading: Reading) -> Iterator[Answer]:
     SettingsError
         The file cannot be read, or a row is not as it should be; says in which line.
     """
-    return (_answer(row, reading) for row in _csv_rows(file))
+    return (_answer(row, reading) for row in csv_rows(file))
 
 
 def read_jsonl(file: Path, reading: Reading) -> Iterator[Answer]:
@@ -142,7 +142,14 @@ def _dimension(column: str, reading: Reading, *, is_ours: bool) -> str | None:
     return column.removeprefix(_PREFIX) if is_ours or column.startswith(_PREFIX) else None
 
 
-def _csv_rows(file: Path) -> Iterator[Row]:
+def csv_rows(file: Path) -> Iterator[Row]:
+    """Return the rows of a CSV file, lazily, with the lines where they start; also of ``.gz``.
+
+    Raises
+    ------
+    SettingsError
+        The file cannot be read, is not in UTF-8, or is no CSV; says in which line.
+    """
     csv.field_size_limit(LONGEST)
     try:
         with opened(file) as stream:

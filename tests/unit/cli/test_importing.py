@@ -63,7 +63,9 @@ def test_batches_when_labels_are_numbers_then_they_come_as_texts(tmp_path: Path)
         ("a.csv", b"", "cannot be read"),
         ("a.parquet", b"nonsense", "cannot be read"),
         ("a.jsonl", b"{", "cannot be read"),
+        ("a.jsonl", b'{"text": "a"}\n{"text": }\n', r"cannot be read: .*a.jsonl, line 2: wrong JSON"),
         ("a.csv", b"text\n\xff\xfe\n", "cannot be read"),
+        ("a.csv", b"text\na\nb\n\xff\xfe\n", r"cannot be read: .*a.csv, line 4: byte 0xff is not UTF-8"),
     ],
 )
 def test_batches_when_the_file_cannot_be_used_then_says_why(
