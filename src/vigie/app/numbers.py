@@ -57,12 +57,18 @@ class Judge:
         return measure(answers, self._asked[1], dimensions, n_messages=n_messages, rest=rest)
 
     def advice(self, points: Sequence[Point]) -> dict[str, Any]:
-        """Return by dimension whether more answers are worth the while, and by what measure."""
+        """Return by dimension whether more answers are worth the while, and by what measure.
+
+        ``saved``, the answers saved against random asking, is never known from a project's own answers: those that trained
+        were not drawn at random, and those that were never train.
+        """
         worthwhile = self._project.settings.learning.worthwhile_gain
         return {
             "next_answers": NEXT_ANSWERS,
             "worthwhile_gain": worthwhile,
             "stable_from": STABLE,
+            "saved": None,
+            "saved_reason": "training_answers_were_not_drawn_at_random",
             "dimensions": {
                 dimension.name: advise(points, dimension.name, worthwhile=worthwhile)
                 for dimension in self._project.dimensions

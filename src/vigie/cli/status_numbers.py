@@ -26,6 +26,10 @@ def numbers(found: Mapping[str, Any]) -> Lines:
         yield from _dimension(dimension, one)
         yield "  without a person", _passing(found["passing"][dimension], one)
         yield f"  next {found['advice']['next_answers']} answers", _advice(found["advice"]["dimensions"][dimension])
+    yield (
+        "answers saved",
+        "not known: those that trained were not drawn at random; vigie simulate measures it on a labelled file",
+    )
     if found["automatic"]:
         yield "without a person", f"{_share(found['automatic'])} of all messages, all dimensions together"
 

@@ -97,6 +97,8 @@ def test_report_when_all_is_well_then_shows_every_figure() -> None:
         "off by 4.3% on average; by chance alone 6.1%",
         "74.0% (61.0% to 83.0%) of the messages, from a confidence of 0.873 on (0.98 promised)",
         "about 41 more audit answers would make it 80.0%",
+        "answers saved",
+        "not known: those that trained were not drawn at random",
         "+1.2% expected (0.4% to 2.0%); go on",
         "not known yet: too few audit answers",
         "60.0% (50.0% to 70.0%) of all messages, all dimensions together",
