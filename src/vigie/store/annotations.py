@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 import polars as pl
-from sqlalchemy import Connection, Select, Subquery, delete, exists, func, insert, select, update
+from sqlalchemy import Connection, Select, Subquery, delete, func, insert, select, union, update
 
 from vigie.errors import QuestionError
 from vigie.labels import Annotation, QuestionKind
@@ -164,9 +164,10 @@ class Annotations:
             .over(partition_by=samples.c.group_id, order_by=(samples.c.timestamp.desc(), samples.c.slot.desc()))
             .label("nth"),
         )
-        annotated = exists().where(annotations.c.group_id == samples.c.group_id)
-        closed = exists().where(questions.c.group_id == samples.c.group_id, questions.c.state.in_(_LEFT))
-        found = newest.where(annotated | closed).subquery()
+        # A list of groups, not a condition on each sample: there may be millions of samples.
+        closed = select(questions.c.group_id).where(questions.c.state.in_(_LEFT))
+        wanted = union(select(annotations.c.group_id), closed).subquery()
+        found = newest.where(samples.c.group_id.in_(select(wanted.c.group_id))).subquery()
         return self._frame(select(found.c.group_id, found.c.text).where(found.c.nth == 1))
 
     def left(self) -> pl.DataFrame:
