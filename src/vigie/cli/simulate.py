@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from vigie.strategies import Strategy
 
 BUDGET = 500
+MEANING = "hybrid.v1"
 
 logger = logging.getLogger(__name__)
 
@@ -51,7 +52,9 @@ StrategyOption = Annotated[
 ModelOption = Annotated[
     list[str] | None,
     typer.Option(
-        "--model", metavar="NAME", help="A classifier; may be given several times.  [default: that of a new project]"
+        "--model",
+        metavar="NAME",
+        help="A classifier; may be given several times.  [default: hybrid.v1 where the extra embeddings is installed, else linear.v1]",
     ),
 ]
 BudgetOption = Annotated[
@@ -210,6 +213,7 @@ def ours(models: Sequence[str] | None, strategies: Sequence[str] | None) -> list
     from vigie.settings.models import LearningSettings  # noqa: PLC0415
 
     usual = LearningSettings()
+    models = models or [usual.classifier if _encoder() is None else MEANING]
     return [
         Vigie(
             model,
@@ -218,7 +222,7 @@ def ours(models: Sequence[str] | None, strategies: Sequence[str] | None) -> list
             partial(_ranked, plugins.load("strategies", strategy)()),
             predicts_at_once=not getattr(plugins.load("classifiers", model), "needs_answers", True),
         )
-        for model in models or [usual.classifier]
+        for model in models
         for strategy in strategies or [usual.strategy]
     ]
 
@@ -267,5 +271,5 @@ def _encoder() -> "Encode | None":
     try:
         return embeddings(find()).of
     except (MissingExtraError, ModelError) as error:
-        logger.warning("peers run without sentence embeddings: %s", error)
+        logger.warning("without sentence embeddings: %s", error)
         return None

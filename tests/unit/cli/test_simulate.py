@@ -22,7 +22,7 @@ def file(tmp_path: Path) -> Path:
 
 
 def run(file: Path, *options: str) -> Any:
-    quick = ("--text", "text", "--label", "mood=mood", "--seeds", "1", "--budget", "20")
+    quick = ("--text", "text", "--label", "mood=mood", "--seeds", "1", "--budget", "20", "--model", "linear.v1")
     return CliRunner().invoke(app, ["simulate", str(file), *quick, *options], env={"COLUMNS": "200"})
 
 
@@ -83,7 +83,8 @@ def test_simulate_when_messages_are_held_out_then_answered_groups_are_right_what
 
 
 def test_simulate_when_no_budget_is_given_then_as_many_answers_as_there_are_groups(file: Path) -> None:
-    options = ["simulate", str(file), "--text", "text", "--label", "mood=mood", "--seeds", "1", "--once", "--json"]
+    options = ["simulate", str(file), "--text", "text", "--label", "mood=mood", "--model", "linear.v1"]
+    options += ["--seeds", "1", "--once", "--json"]
 
     (found,) = json.loads(CliRunner().invoke(app, options).stdout)["runs"]
 
@@ -179,6 +180,17 @@ def test_others_when_there_is_an_encoder_or_none_then_with_or_without_those_that
     assert [system.peer.features for system in found] == expected
 
 
+@pytest.mark.parametrize(("is_there", "expected"), [(True, "hybrid.v1"), (False, "linear.v1")])
+def test_ours_when_no_model_is_named_then_the_one_that_knows_meanings_if_it_can(
+    is_there: bool, expected: str, monkeypatch: Any
+) -> None:
+    monkeypatch.setattr(simulate, "_encoder", lambda: (lambda texts: texts) if is_there else None)
+
+    (system,) = simulate.ours(None, None)
+
+    assert (system.about.model, system.predicts_at_once) == (expected, is_there)
+
+
 def test_encoder_when_it_cannot_be_had_then_none_and_says_why(monkeypatch: Any, caplog: Any) -> None:
     def refuse(*_: Any) -> Any:
         raise MissingExtraError("sentence embeddings", "embeddings")
@@ -187,7 +199,7 @@ def test_encoder_when_it_cannot_be_had_then_none_and_says_why(monkeypatch: Any, 
     monkeypatch.setattr("vigie.features.encoder_files.find", refuse)
 
     assert simulate._encoder() is None
-    assert "peers run without sentence embeddings" in caplog.text
+    assert "without sentence embeddings" in caplog.text
 
 
 def test_label_columns_when_pairs_are_given_then_columns_by_dimension() -> None:
