@@ -109,10 +109,12 @@ class Pool:
     def sample(self, n: int) -> pl.DataFrame:
         """Return at most `n` of the groups that `unlabelled` returns, each as likely, and the same while they stay so.
 
-        They come in the order of their digests, which is as good as random, and needs no sorting.
+        They come in the order of their digests, which is as good as random: a few milliseconds, whatever the size of the pool.
         """
         columns = (groups.c.template, groups.c.count, groups.c.first_seen, groups.c.last_seen)
-        query = select(groups.c.id.label("group_id"), *columns).where(groups.c.state == GroupState.OPEN)
+        # A bare column would make SQLite find all open groups by their state, and sort them.
+        is_open = groups.c.state.concat("") == GroupState.OPEN
+        query = select(groups.c.id.label("group_id"), *columns).where(is_open)
         return self._frame(query.order_by(groups.c.digest).limit(n))
 
     def counts(self) -> pl.DataFrame:
