@@ -222,7 +222,7 @@ class Recall:
         How many characters are remembered; beyond that everything is forgotten. Safe to share between threads.
     """
 
-    def __init__(self, rewrite: Callable[[pl.Series], pl.Series], *, capacity: int = 20_000_000) -> None:
+    def __init__(self, rewrite: Callable[[pl.Series], pl.Series], *, capacity: int = 10_000_000) -> None:
         self._rewrite = rewrite
         self._capacity = capacity
         self._known: dict[str | None, str | None] = {}
@@ -233,7 +233,9 @@ class Recall:
         known = self._known
         new = [text for text in texts if text not in known]
         if new:
-            known.update(zip(new, self._rewrite(pl.Series(new, dtype=pl.String)), strict=True))
+            results = self._rewrite(pl.Series(new, dtype=pl.String))
+            # Most results are the text itself: one string is kept for both.
+            known.update((text, text if text == result else result) for text, result in zip(new, results, strict=True))
             self._size += sum(len(text or "") + len(known[text] or "") for text in new)
         if self._size > self._capacity:
             # A fresh dictionary: another thread may still read the old one.
