@@ -77,3 +77,11 @@ class Embeds(Protocol):
 
         Texts alike lie close. It is pure, and a batch equals one by one.
         """
+
+
+def needs_answers(classifier: object) -> bool:
+    """Return whether a classifier, or its class, can learn from answers only; others begin with the names of labels.
+
+    A class says so with ``needs_answers = False``; then `fit` takes no rows at all.
+    """
+    return bool(getattr(classifier, "needs_answers", True))

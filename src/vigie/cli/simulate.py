@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from vigie.classifiers import needs_answers
 from vigie.cli import logs
 from vigie.cli.importing import batches
 from vigie.cli.options import DebugOption, JsonOption
@@ -220,7 +221,7 @@ def ours(models: Sequence[str] | None, strategies: Sequence[str] | None) -> list
             strategy,
             partial(_made, plugins.load("classifiers", model)),
             partial(_ranked, plugins.load("strategies", strategy)()),
-            predicts_at_once=not getattr(plugins.load("classifiers", model), "needs_answers", True),
+            predicts_at_once=not needs_answers(plugins.load("classifiers", model)),
         )
         for model in models
         for strategy in strategies or [usual.strategy]

@@ -11,11 +11,10 @@ import polars as pl
 
 from vigie.classifiers import Classifier
 from vigie.labels import Dimension
-from vigie.learner.answers import Answers
 from vigie.learner.asking import Asker
 from vigie.learner.attempts import Attempts
 from vigie.learner.trainer import Learned, Trained, Trainer, n_answers
-from vigie.learner.training import DataSet, n_changed
+from vigie.learner.training import n_changed
 from vigie.learner.turn import Turn
 from vigie.registry import Registry
 from vigie.store import Store, utc_now
@@ -183,13 +182,15 @@ class Learner:
             state.learned = self._trainer.learned()
             state.is_informed = True
         state.count(self._trainer.recipe(dimensions), self._clock())
-        if self._is_due() and len(DataSet.of(Answers.of(state.effective, dimensions), dimensions)):
+        if self._is_due(dimensions) and self._trainer.can_learn(state.effective, dimensions):
             self._train()
 
-    def _is_due(self) -> bool:
+    def _is_due(self, dimensions: Sequence[Dimension]) -> bool:
         state, plan = self._state, self._plan
         if state.since is None:
-            return False
+            # The first questions do not wait for a model that knows names only.
+            unknown = state.learned is None or state.is_outdated
+            return unknown and state.has_asked and self._trainer.begins_with_names(dimensions)
         waited = (self._clock() - state.since).total_seconds()
         many = state.n_new >= plan.retrain_after_answers
         return many or waited >= plan.retrain_after_seconds or state.is_outdated
@@ -216,7 +217,7 @@ class Learner:
     def _ask_if_due(self) -> None:
         if self._state.must_rank or self._asker.is_due():
             self._asker.ask(self._trainer.champion(), tuple(self._dimensions()))
-            self._state.must_rank = False
+            self._state.must_rank, self._state.has_asked = False, True
 
 
 @dataclass
@@ -234,6 +235,7 @@ class _Progress:
     is_outdated: bool = False
     is_training: bool = False
     must_rank: bool = False
+    has_asked: bool = False
     trained: Trained | None = None
 
     def count(self, recipe: str, now: datetime) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from vigie.classifiers import Embeds
+from vigie.classifiers import Embeds, needs_answers
 from vigie.features import projection
 from vigie.labels import Purpose, QuestionKind
 from vigie.learner.audit import Model
@@ -122,8 +122,7 @@ def rank(
 
 def knowing(classifier: object) -> Embeds | None:
     """Return a classifier if it says where texts lie before it has learned anything, else None."""
-    needs_answers = getattr(classifier, "needs_answers", True)
-    return classifier if isinstance(classifier, Embeds) and not needs_answers else None
+    return classifier if isinstance(classifier, Embeds) and not needs_answers(classifier) else None
 
 
 def first_questions(groups: pl.DataFrame, n: int) -> list[Draft]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import polars as pl
 
-from vigie.classifiers import Classifier
+from vigie.classifiers import Classifier, needs_answers
 from vigie.classifiers.artefact import Artefact
 from vigie.errors import ModelError
 from vigie.labels import Dimension
@@ -103,6 +103,15 @@ class Trainer:
             self._recipes = {asked: recipe(self._make(asked), asked)}
         return self._recipes[asked]
 
+    def can_learn(self, effective: pl.DataFrame, dimensions: Sequence[Dimension]) -> bool:
+        """Tell whether there is anything to learn from: an answer, or names of labels for a classifier that begins with them."""
+        asked = tuple(dimensions)
+        return len(DataSet.of(Answers.of(effective, asked), asked)) > 0 or self.begins_with_names(asked)
+
+    def begins_with_names(self, dimensions: Sequence[Dimension]) -> bool:
+        """Tell whether the classifier learns before the first answer."""
+        return not needs_answers(self._make(tuple(dimensions)))
+
     def champion(self) -> Artefact | None:
         """Return the champion, None when there is none or it cannot be read.
 
@@ -148,7 +157,7 @@ class Trainer:
         began = time.monotonic()
         answers = Answers.of(effective, dimensions)
         data = DataSet.of(answers, dimensions)
-        if not len(data):
+        if not self.can_learn(effective, dimensions):
             raise ModelError("there is no answer to learn from; answer a question that is not for audit first")
         plan = self.recipe(dimensions)
         classifier = data.fit(self._make, dimensions)

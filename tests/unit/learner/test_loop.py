@@ -1,8 +1,9 @@
 import threading
 import time
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Self
 
+import polars as pl
 import pytest
 
 from builders import a_dimension, a_labelled_batch
@@ -72,6 +73,49 @@ def test_step_when_enough_answers_came_then_a_champion_asks_other_questions(
     asked = store.questions.lease("ann", 20, 600)
     strategy = [question for question in asked if question.kind == QuestionKind.STRATEGY]
     assert {question.reason["why"] for question in strategy} == {"uncertain"}
+
+
+class Named(LinearClassifier):
+    """Begins with the names of labels, as rows of its own."""
+
+    needs_answers = False
+
+    def fit(self, texts: pl.Series, labels: pl.DataFrame, weights: pl.Series | None = None) -> Self:
+        names = self.dimensions[0].label_names
+        texts = pl.concat([pl.Series(names, dtype=pl.String), texts])
+        return super().fit(texts, pl.concat([pl.DataFrame({"severity": names}), labels.select("severity")]))
+
+
+def test_step_when_the_classifier_knows_names_then_it_is_champion_after_the_first_questions_and_before_an_answer(
+    store: Store, registry: MemoryRegistry, make_learner: LearnerMaker
+) -> None:
+    learner = make_learner(classifier=Named)
+    learner.step()
+    assert (store.questions.counts()["open"], registry.records) == (40, [])
+
+    learner.step()
+    learner.step()
+
+    assert [record.n_examples for record in registry.records] == [0]
+    assert registry.champion() == "1"
+    answer(store, 10)
+    learner.step()
+    assert registry.champion() == "2"
+
+
+def test_step_when_labels_change_before_an_answer_then_names_are_learned_again(
+    store: Store, registry: MemoryRegistry, make_learner: LearnerMaker
+) -> None:
+    dimensions = [a_dimension("severity", ("low", "high"))]
+    learner = make_learner(dimensions, classifier=Named)
+    for _ in range(3):
+        learner.step()
+
+    dimensions[0] = a_dimension("severity", ("low", "middle", "high"))
+    for _ in range(3):
+        learner.step()
+
+    assert len(registry.records) == 2
 
 
 def test_step_when_few_answers_wait_long_enough_then_trains(
