@@ -88,11 +88,12 @@ def _verdicts(curves: Sequence[Run]) -> Iterator[str]:
     peers = [run.answers_to_90 for run in curves if run.system != "vigie" and run.answers_to_90 is not None]
     best = min(peers, default=None)
     most = max((run.answers[-1] for run in curves if run.system != "vigie"), default=0)
+    theirs = f"the best peer {best}" if best else f"no peer in {most}"
     for run in curves:
         if run.system == "vigie" and most:
-            of = f"of the best peer's {best}" if best else f"(no peer gets there in {most})"
-            share = f" {run.answers_to_90 / best:.2f} times" if best and run.answers_to_90 else ""
-            yield f"- {_called(run)}: {run.answers_to_90 or 'not'} to 90 %,{share} {of}"
+            ours = run.answers_to_90
+            share = f", {ours / best:.2f} times as many" if best and ours else ""
+            yield f"- {_called(run)}: to 90 % {f'in {ours}' if ours else 'not'}; {theirs}{share}"
 
 
 def _below(found: Mapping[About, Mapping[int, Trial]]) -> Iterator[str]:

@@ -44,13 +44,13 @@ def test_results_when_a_peer_is_above_beyond_noise_then_says_where_and_by_how_mu
 
     assert "- vigie: linear.v1, margin.v1: at 50 below modAL: forest, margin by 0.20 ±0.00" in lines
     assert not any("at 100 below" in line for line in lines)
-    assert "- vigie: linear.v1, margin.v1: 100 to 90 %, (no peer gets there in 100)" in lines
+    assert "- vigie: linear.v1, margin.v1: to 90 % in 100; no peer in 100" in lines
 
 
 def test_results_when_both_reach_it_then_says_the_ratio() -> None:
     early = [kept(seed, THEIRS, 0.73, 0.75) for seed in range(5)]
 
-    assert "100 to 90 %, 2.00 times of the best peer's 50" in results(CASES, [*DONE[:2], *early], n_seeds=5)
+    assert "to 90 % in 100; the best peer 50, 2.00 times as many" in results(CASES, [*DONE[:2], *early], n_seeds=5)
 
 
 def test_load_when_saved_then_the_same_and_the_text_around_the_figures_stays(tmp_path) -> None:
