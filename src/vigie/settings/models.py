@@ -147,7 +147,7 @@ class LearningSettings(Section):
     parameters: dict[str, Any] = Field(default_factory=dict)
     encoder: str = Field(default="default", min_length=1)
     encoder_threads: int = Field(default=1, ge=1, le=64)
-    strategy: str = "margin.v1"
+    strategy: str = "cluster_margin.v1"
     retrain_after_answers: int = Field(default=10, ge=1)
     retrain_after_seconds: float = Field(default=300.0, gt=0)
     audit_every: int = Field(default=10, ge=2)

@@ -37,7 +37,7 @@ def test_simulate_when_run_then_prints_a_table_with_its_terms(file: Path) -> Non
 
     assert found.exit_code == 0, found.output
     assert "180 messages, 90 templates (social); 25% of the templates held out" in found.output
-    assert "vigie: linear.v1, margin.v1" in found.output
+    assert "vigie: linear.v1, cluster_margin.v1" in found.output
     assert "mood, after so many answers" in found.output
 
 
