@@ -44,7 +44,10 @@ lint: $(VENV)/installed-test  ## Check format, style, types, layers and shape
 
 .PHONY: test
 test: lint  ## Run every check and test
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+	@status=0; \
+	$(BIN)/python -m pytest -n 2 --ignore=tests/integration --ignore=tests/acceptance $(PYTEST_ARGS) || status=1; \
+	$(BIN)/python -m pytest tests/integration tests/acceptance $(PYTEST_ARGS) || status=1; \
+	exit $$status  # the second half starts brokers, servers and browsers, which share two cores badly
 
 .PHONY: bench
 bench: $(VENV)/installed-test  ## Measure speed, as ratios against references of the same run
