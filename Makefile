@@ -44,10 +44,14 @@ lint: $(VENV)/installed-test  ## Check format, style, types, layers and shape
 
 .PHONY: test
 test: lint  ## Run every check and test
+ifeq ($(PYTEST_ARGS),)
 	@status=0; \
-	$(BIN)/python -m pytest -n 2 --ignore=tests/integration --ignore=tests/acceptance $(PYTEST_ARGS) || status=1; \
-	$(BIN)/python -m pytest tests/integration tests/acceptance $(PYTEST_ARGS) || status=1; \
+	$(BIN)/python -m pytest -n 2 --ignore=tests/integration --ignore=tests/acceptance || status=1; \
+	$(BIN)/python -m pytest tests/integration tests/acceptance || status=1; \
 	exit $$status  # the second half starts brokers, servers and browsers, which share two cores badly
+else
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+endif
 
 .PHONY: bench
 bench: $(VENV)/installed-test  ## Measure speed, as ratios against references of the same run
