@@ -65,7 +65,7 @@ docs: $(VENV)/installed  ## Write the generated reference pages
 constraints:  ## Resolve every dependency anew and pin it
 	rm -rf $(VENV)-constraints && $(PYTHON) -m venv $(VENV)-constraints
 	$(VENV)-constraints/bin/python -m pip install --quiet --upgrade pip
-	$(VENV)-constraints/bin/python -m pip install --quiet --editable '.[all,test]'
+	$(VENV)-constraints/bin/python -m pip install --quiet --editable '.[all,peers,test]'
 	$(VENV)-constraints/bin/python -m pip freeze --exclude-editable > constraints.txt
 	rm -rf $(VENV)-constraints
 
