@@ -9,14 +9,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from vigie.classifiers import needs_answers
 from vigie.cli import logs
 from vigie.cli.importing import batches
 from vigie.cli.options import DebugOption, JsonOption
 from vigie.cli.progress import progress
 from vigie.cli.simulate_report import report
 from vigie.errors import MissingExtraError, ModelError, SettingsError
-from vigie.messages import label_column
 
 if TYPE_CHECKING:
     import numpy as np
@@ -210,6 +208,7 @@ def ours(models: Sequence[str] | None, strategies: Sequence[str] | None) -> list
         One of them needs more packages.
     """
     from vigie import plugins  # noqa: PLC0415 — with what it loads
+    from vigie.classifiers import needs_answers  # noqa: PLC0415 — with Polars
     from vigie.evaluation.simulate import Vigie  # noqa: PLC0415
     from vigie.settings.models import LearningSettings  # noqa: PLC0415
 
@@ -258,6 +257,7 @@ def _ranked(
 ) -> list[int]:
     """Choose what the learner would."""
     from vigie.learner.ranking import candidates, rank  # noqa: PLC0415 — with the learner
+    from vigie.messages import label_column  # noqa: PLC0415 — with Polars
 
     found: Any = model  # a classifier knows its dimensions, as the learner's models do
     names = [column.removeprefix(label_column("")) for column in left.columns if column.startswith(label_column(""))]
