@@ -236,6 +236,27 @@ def test_log_when_it_fails_then_the_run_says_so_and_there_is_no_version(home: Pa
     assert registry.versions() == []
 
 
+def test_log_when_another_process_adds_the_same_data_set_meanwhile_then_it_is_attached_all_the_same(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from mlflow.exceptions import MlflowException
+
+    registry = a_registry(home, "twins")
+    attach, failures = registry._client.log_inputs, [MlflowException("UNIQUE constraint failed: datasets")]
+
+    def log_inputs(run: str, **given: object) -> None:
+        if failures:
+            raise failures.pop()
+        attach(run, **given)
+
+    monkeypatch.setattr(registry._client, "log_inputs", log_inputs)
+
+    registry.log(a_training(home))
+
+    (run,) = registry._client.search_runs([registry._client.get_experiment_by_name("twins").experiment_id])
+    assert run.inputs.dataset_inputs[0].dataset.digest == "0123abcd"
+
+
 LOG_SOME = """
 import sys
 from pathlib import Path

@@ -263,7 +263,7 @@ class Registry:
         dataset = Dataset(
             "answers", training.dataset_digest, "local", "{}", profile=f'{{"rows": {training.n_examples}}}'
         )
-        self._client.log_inputs(run, datasets=[DatasetInput(dataset)])
+        self._log_inputs(run, [DatasetInput(dataset)])
         with tempfile.TemporaryDirectory() as scratch:
             write_model(Path(scratch), training, self._script, run)
             self._client.log_model_artifacts(model.model_id, str(Path(scratch) / "model"))
@@ -272,6 +272,15 @@ class Registry:
             self._name, model.artifact_location, run_id=run, model_id=model.model_id, tags=dict(training.tags)
         )
         return str(made.version)
+
+    def _log_inputs(self, run: str, inputs: Sequence[Any]) -> None:
+        """Attach a data set to a run; where another process adds the same one meanwhile, MLflow fails the first time."""
+        from mlflow.exceptions import MlflowException  # noqa: PLC0415 — with the client
+
+        try:
+            self._client.log_inputs(run, datasets=inputs)
+        except MlflowException:
+            self._client.log_inputs(run, datasets=inputs)
 
     def _by_alias(self, alias: str) -> str | None:
         if self._untouched:
