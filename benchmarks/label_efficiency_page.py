@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from scipy.stats import t
 
+from vigie.cli.simulate_report import figure, score
 from vigie.evaluation.curves import About, Run, Trial, runs
 
 BUDGETS = (0, 50, 100, 200, 300)
@@ -71,10 +72,10 @@ def _row(run: Run, shown: Sequence[int]) -> str:
     goals = (run.answers_to_90, run.answers_to_95, run.answers_to_98)
     cells = [
         _called(run),
-        *(_score(run, n) for n in shown),
-        _figure(run.full_supervision),
+        *(score(run, n) for n in shown),
+        figure(run.full_supervision),
         *("-" if goal is None else str(goal) for goal in goals),
-        _figure(run.seconds_per_step),
+        figure(run.seconds_per_step),
     ]
     return f"| {' | '.join(cells)} |"
 
@@ -111,16 +112,3 @@ def _below(found: Mapping[About, Mapping[int, Trial]]) -> Iterator[str]:
 
 def _at(trial: Trial, n: int) -> float:
     return trial.macro_f1[trial.answers.index(n)]
-
-
-def _score(run: Run, n: int) -> str:
-    if n not in run.answers:
-        return "-"
-    place = run.answers.index(n)
-    high, low = run.high[place], run.low[place]
-    spread = f" ±{(high - low) / 2:.2f}" if high is not None and low is not None else ""
-    return f"{_figure(run.macro_f1[place])}{spread}"
-
-
-def _figure(value: float | None) -> str:
-    return "-" if value is None else f"{value:.2f}"

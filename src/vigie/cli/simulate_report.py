@@ -57,23 +57,25 @@ def _table(dimension: str, curves: Sequence["Run"], plan: "Plan") -> "Renderable
         goals = (run.answers_to_90, run.answers_to_95, run.answers_to_98)
         table.add_row(
             f"{run.system}: {run.model}, {run.strategy}",
-            *(_score(run, n) for n in shown),
-            _figure(run.full_supervision),
+            *(score(run, n) for n in shown),
+            figure(run.full_supervision),
             *(f"{goal:,}" if goal is not None else "-" for goal in goals),
-            _figure(run.seconds_per_step),
+            figure(run.seconds_per_step),
             style="bold" if run.system == "vigie" else "",
         )
     return table
 
 
-def _score(run: "Run", n: int) -> str:
+def score(run: "Run", n: int) -> str:
+    """Return a run's mean after so many answers, with half of its interval; a dash where it has none."""
     if n not in run.answers:
         return "-"
     place = run.answers.index(n)
     high, low = run.high[place], run.low[place]
     spread = f" ±{(high - low) / 2:.2f}" if high is not None and low is not None else ""
-    return f"{_figure(run.macro_f1[place])}{spread}"
+    return f"{figure(run.macro_f1[place])}{spread}"
 
 
-def _figure(value: float | None) -> str:
+def figure(value: float | None) -> str:
+    """Return a score with two digits; a dash for none."""
     return "-" if value is None else f"{value:.2f}"
