@@ -351,12 +351,33 @@ class FakeServices:
             "numbers": {name: self._numbers(one) if (one := known.get(name)) else None for name in accuracy},
             "passing": {name: self._passing(name == promised, known.get(name), answers) for name in accuracy},
             "automatic": {"value": 0.61, "low": 0.48, "high": 0.72} if known else None,
+            "answers_saved": self._saved(list(accuracy), answers),
             "advice": {
                 "next_answers": 50,
                 "worthwhile_gain": 0.005,
                 "stable_from": 0.99,
                 "dimensions": dict.fromkeys(accuracy, advice),
             },
+        }
+
+    def _saved(self, names: Sequence[str], answers: int) -> dict[str, Any]:
+        """Return the answers saved: unknown at first, then for the last dimension more than was tried."""
+        about = {"n_answers": None, "version": None, "overall": None, "reason": "too_few_answers", "from_answers": 50}
+        if answers < 50:
+            return {**about, "dimensions": dict.fromkeys(names)}
+        needed = {"value": answers * 1.62, "low": answers * 1.21, "high": answers * 2.3}
+        one = {name: needed[key] - answers for name, key in (("estimate", "value"), ("low", "low"), ("high", "high"))}
+        more = {"estimate": None, "low": 210.4, "high": None, "random_needed": {**needed, "value": None, "high": None}}
+        each = {name: {**one, "random_needed": needed} for name in names}
+        if len(names) > 1:
+            each[names[-1]] = more
+        return {
+            "n_answers": answers,
+            "version": "5",
+            "overall": {**one, "random_needed": needed},
+            "dimensions": each,
+            "reason": None,
+            "from_answers": 50,
         }
 
     def _numbers(self, accuracy: Mapping[str, float]) -> dict[str, Any]:

@@ -11,8 +11,11 @@ from vigie.labels import Dimension
 from vigie.learner.answers import Answers
 from vigie.learner.audit import FloatArray, Model
 from vigie.learner.numbers import Numbers, automatic, measure, passing
+from vigie.learner.saver import MIN_ANSWERS
+from vigie.learner.savings import latest
 from vigie.learner.stopping import NEXT_ANSWERS, STABLE, Point, advise
 from vigie.learner.unanswered import unanswered
+from vigie.registry import VersionInfo
 
 
 class Judge:
@@ -56,19 +59,38 @@ class Judge:
         rest = unanswered(store, answers, n_messages=n_messages)
         return measure(answers, self._asked[1], dimensions, n_messages=n_messages, rest=rest)
 
-    def advice(self, points: Sequence[Point]) -> dict[str, Any]:
-        """Return by dimension whether more answers are worth the while, and by what measure.
+    def saved(self, versions: Sequence[VersionInfo]) -> dict[str, Any]:
+        """Return the answers saved against random asking, all dimensions together and each; None with a reason while unknown.
 
-        ``saved``, the answers saved against random asking, is never known from a project's own answers: those that trained
-        were not drawn at random, and those that were never train.
+        Parameters
+        ----------
+        versions
+            Newest first.
         """
+        names = [dimension.name for dimension in self._project.dimensions]
+        found = latest(versions, names)
+        reason = None if found else self._why_unknown()
+        return {
+            "n_answers": found.n_answers if found else None,
+            "version": found.version if found else None,
+            "overall": found.overall if found else None,
+            "dimensions": {name: found.dimensions[name] if found else None for name in names},
+            "reason": reason,
+            "from_answers": MIN_ANSWERS,
+        }
+
+    def _why_unknown(self) -> str:
+        if self._project.store.pool.answered() < MIN_ANSWERS:
+            return "too_few_answers"
+        return "no_model" if self._project.labeller.model is None else "not_estimated_yet"
+
+    def advice(self, points: Sequence[Point]) -> dict[str, Any]:
+        """Return by dimension whether more answers are worth the while, and by what measure."""
         worthwhile = self._project.settings.learning.worthwhile_gain
         return {
             "next_answers": NEXT_ANSWERS,
             "worthwhile_gain": worthwhile,
             "stable_from": STABLE,
-            "saved": None,
-            "saved_reason": "training_answers_were_not_drawn_at_random",
             "dimensions": {
                 dimension.name: advise(points, dimension.name, worthwhile=worthwhile)
                 for dimension in self._project.dimensions

@@ -124,6 +124,7 @@ class Services:
             "accuracy": {name: one["accuracy"] for name, one in measured["numbers"].items() if one},
             **measured,
             "advice": _plain(self._judge.advice(points(versions))),
+            "answers_saved": _plain(self._judge.saved(versions)),
             "roles": [_plain(role) for role in self._alive()],
             "problems": [problem for problem in self._problems() if problem],
         }

@@ -13,6 +13,12 @@ _ADVICE = {
     "settled": "you may stop: they would gain next to nothing, and new versions say what the old ones said",
 }
 
+_UNKNOWN = {
+    "too_few_answers": "not known yet: estimated from {n} answers on",
+    "no_model": "not known yet: there is no model",
+    "not_estimated_yet": "not known yet: the learner estimates it when nothing else is to be done",
+}
+
 
 def numbers(found: Mapping[str, Any]) -> Lines:
     """Return what is known of each dimension, as pairs of a name and a sentence.
@@ -26,12 +32,25 @@ def numbers(found: Mapping[str, Any]) -> Lines:
         yield from _dimension(dimension, one)
         yield "  without a person", _passing(found["passing"][dimension], one)
         yield f"  next {found['advice']['next_answers']} answers", _advice(found["advice"]["dimensions"][dimension])
-    yield (
-        "answers saved",
-        "not known: those that trained were not drawn at random; vigie simulate measures it on a labelled file",
-    )
+    yield from _savings(found["answers_saved"])
     if found["automatic"]:
         yield "without a person", f"{_share(found['automatic'])} of all messages, all dimensions together"
+
+
+def _savings(found: Mapping[str, Any]) -> Lines:
+    if found["overall"] is None:
+        yield "answers saved", _UNKNOWN[found["reason"]].format(n=found["from_answers"])
+        return
+    yield "answers saved", f"{_saved(found['overall'])}, against random asking; {found['n_answers']:,} were given"
+    if len(found["dimensions"]) > 1:
+        for name, one in found["dimensions"].items():
+            yield f"  {name}", _saved(one)
+
+
+def _saved(one: Mapping[str, Any]) -> str:
+    if one["high"] is None:
+        return f"more than {one['low']:,.0f}"
+    return f"about {one['estimate']:,.0f} (95 %: {one['low']:,.0f} to {one['high']:,.0f})"
 
 
 def _dimension(dimension: str, one: Mapping[str, Any] | None) -> Lines:

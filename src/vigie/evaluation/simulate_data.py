@@ -124,7 +124,7 @@ def split(messages: Messages, rng: np.random.Generator, *, held: Held, share: fl
     chosen = units.gather(np.sort(rng.permutation(len(units))[:n]))
     is_test = messages.rows[chosen.name].is_in(chosen.implode())
     pool, test = messages.rows.filter(~is_test), messages.rows.filter(is_test)
-    groups = _groups(pool, messages.dimensions)
+    groups = groups_of(pool, messages.dimensions)
     known = groups.select("template", "group_id")
     return Split(groups, pool, test.join(known, on="template", how="left", maintain_order="left"))
 
@@ -153,7 +153,7 @@ def _labels(column: pl.Series) -> tuple[Label, ...]:
     return tuple(Label(name) for name in column.drop_nulls().unique().sort())
 
 
-def _groups(pool: pl.DataFrame, dimensions: Sequence[Dimension]) -> pl.DataFrame:
+def groups_of(pool: pl.DataFrame, dimensions: Sequence[Dimension]) -> pl.DataFrame:
     """Return one row per template; a person who sees its messages gives the label that most of them have."""
     names = [label_column(dimension.name) for dimension in dimensions]
     groups = pool.group_by("template", maintain_order=True).agg(count=pl.len().cast(pl.Int64))

@@ -13,6 +13,7 @@ from vigie.classifiers import Classifier
 from vigie.labels import Dimension
 from vigie.learner.asking import Asker
 from vigie.learner.attempts import Attempts
+from vigie.learner.saver import Saver
 from vigie.learner.trainer import Learned, Trained, Trainer, n_answers
 from vigie.learner.training import n_changed
 from vigie.learner.turn import Turn
@@ -104,6 +105,8 @@ class Learner:
         self._looking = Attempts("looking for answers", clock)
         self._training = Attempts("training", clock)
         self._asking = Attempts("choosing questions", clock)
+        self._saver = Saver(store, registry, seed=plan.seed)
+        self._saving = Attempts("estimating the answers saved", clock)
         self._state = _Progress()
 
     def run(self, stop: threading.Event, *, niceness: int = 0) -> None:
@@ -130,14 +133,16 @@ class Learner:
         Raises
         ------
         UnavailableError
-            The store does not answer. Failures of training and of choosing questions are kept for `details`.
+            The store does not answer. Failures of training, of choosing questions and of estimating are kept for `details`.
         """
         if not self._turn.take():
             self._state = _Progress()  # whoever acts meanwhile changes what there is to know
+            self._saver.forget()
             return
         self._look()
         self._training.run(self._train_if_due)
         self._asking.run(self._ask_if_due)
+        self._saving.run(self._save)
 
     def train(self) -> Trained:
         """Train now, due or not.
@@ -155,7 +160,7 @@ class Learner:
     def details(self) -> dict[str, object]:
         """Return what the learner says about itself; from any thread."""
         state, trained = self._state, self._state.trained
-        problems = [work.problem for work in (self._looking, self._training, self._asking) if work.problem]
+        problems = [work.problem for work in self._works() if work.problem]
         return {
             **self._turn.details(),
             "training": state.is_training,
@@ -167,6 +172,9 @@ class Learner:
             "reason": trained.verdict.reason if trained else None,
             "training_seconds": round(trained.seconds, 2) if trained else None,
         }
+
+    def _works(self) -> tuple[Attempts, ...]:
+        return self._looking, self._training, self._asking, self._saving
 
     def _look(self) -> None:
         """Read the annotations, if there are other than before, and count those the newest version does not know."""
@@ -203,6 +211,7 @@ class Learner:
         finally:
             state.is_training = False
         state.took(trained, self._trainer.recipe(dimensions))
+        self._saver.trained(trained.version)
         logger.info(
             "version %s learned from %d groups in %.1f s; %s: %s",
             trained.version,
@@ -218,6 +227,11 @@ class Learner:
         if self._state.must_rank or self._asker.is_due():
             self._asker.ask(self._trainer.champion(), tuple(self._dimensions()))
             self._state.must_rank, self._state.has_asked = False, True
+
+    def _save(self) -> None:
+        """Estimate the answers saved, a little at a time; what is due to train or to ask goes first."""
+        state = self._state
+        self._saver.step(self._trainer.champion, state.effective, tuple(self._dimensions()), may_begin=state.n_new == 0)
 
 
 @dataclass

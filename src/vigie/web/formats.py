@@ -20,6 +20,18 @@ def count(n: int, language: str) -> str:
     return str(format_decimal(n, locale=language))
 
 
+def rough(n: float, language: str) -> str:
+    """Write an estimated number with two digits that count.
+
+    Examples
+    --------
+    >>> rough(1234.5, "en"), rough(-57.2, "en"), rough(0.3, "en")
+    ('1,200', '-57', '0')
+    """
+    digits = len(str(abs(int(n))))
+    return count(int(round(n, min(2 - digits, 0))), language)
+
+
 def rate(per_second: float, language: str) -> str:
     """Write a rate: one decimal below ten, none above."""
     digits = "#,##0.0" if 0 < per_second < 10 else "#,##0"  # noqa: PLR2004 — where a decimal stops to matter

@@ -79,7 +79,7 @@ def passing_view(status: Status, dimension: str, words: Words) -> dict[str, Any]
 
 
 def advice_view(status: Status, dimension: str, words: Words) -> dict[str, str]:
-    """Return whether more answers are worth the while, as a heading and a sentence, and why nobody knows what was saved."""
+    """Return whether more answers are worth the while, as a heading and a sentence."""
     advice = status["advice"]
     found = advice["dimensions"].get(dimension) or {"state": "unknown", "reason": "too_few_audited"}
     headings = {
@@ -91,10 +91,6 @@ def advice_view(status: Status, dimension: str, words: Words) -> dict[str, str]:
         "state": found["state"],
         "heading": headings[found["state"]],
         "text": _advice(found, advice, words),
-        "saved": words.gettext(
-            "How many answers random asking would have taken cannot be known from these: those that trained were chosen, "
-            "not drawn. “vigie simulate” measures it on a labelled file."
-        ),
     }
 
 

@@ -14,6 +14,7 @@ from vigie.web.frame import every
 from vigie.web.live import Shared
 from vigie.web.overview_parts import Chart, Choice, Rebuilt
 from vigie.web.overview_quality import Quality
+from vigie.web.overview_savings import SavingsCard
 from vigie.web.overview_views import roles, routes, tiles, versions
 from vigie.web.visit import Visit
 
@@ -69,6 +70,7 @@ class OverviewPage:
                 Tag("h2", text=say("Model versions"))
                 self._versions = Rebuilt("div", "versions", self._build_versions)
             self._quality = Quality(self._words)
+            self._savings = SavingsCard(self._words)
         Tag("h2", "section-title", text=say("At work"))
         self._roles = Rebuilt("ul", "roles", self._build_roles)
 
@@ -91,6 +93,7 @@ class OverviewPage:
         self._versions.show(versions(status, self._dimensions, zone=zone, words=words))
         self._roles.show(roles(status, zone, words))
         self._quality.show(status, self._dimension.value)
+        self._savings.show(status)
 
     def _draw(self, series: Any, status: dict[str, Any]) -> None:
         how: dict[str, Any] = {"until": datetime.now(UTC), "zone": self._seen_by.zone, "words": self._words}

@@ -78,4 +78,3 @@ class Quality:
         with Tag("p", "figure"):
             Tag("b", text=view["heading"])
         Tag("p", text=view["text"])
-        Tag("p", "remark", text=view["saved"])

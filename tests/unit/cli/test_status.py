@@ -2,6 +2,7 @@ import copy
 from io import StringIO
 from typing import Any
 
+import pytest
 from rich.console import Console
 
 from vigie.cli.status import report
@@ -53,6 +54,17 @@ STATUS: dict[str, Any] = {
         "category": {"target": None, "threshold": 0.75, "share": None, "more": None},
     },
     "automatic": {"value": 0.6, "low": 0.5, "high": 0.7},
+    "answers_saved": {
+        "n_answers": 100,
+        "version": "3",
+        "overall": {"estimate": 61.7, "low": 21.0, "high": 130.0},
+        "dimensions": {
+            "severity": {"estimate": 70.0, "low": 30.0, "high": 150.0},
+            "category": {"estimate": None, "low": 210.2, "high": None},
+        },
+        "reason": None,
+        "from_answers": 50,
+    },
     "advice": {
         "next_answers": 50,
         "worthwhile_gain": 0.005,
@@ -98,7 +110,8 @@ def test_report_when_all_is_well_then_shows_every_figure() -> None:
         "74.0% (61.0% to 83.0%) of the messages, from a confidence of 0.873 on (0.98 promised)",
         "about 41 more audit answers would make it 80.0%",
         "answers saved",
-        "not known: those that trained were not drawn at random",
+        "about 62 (95 %: 21 to 130), against random asking; 100 were given",
+        "more than 210",
         "+1.2% expected (0.4% to 2.0%); go on",
         "not known yet: too few audit answers",
         "60.0% (50.0% to 70.0%) of all messages, all dimensions together",
@@ -118,6 +131,13 @@ def test_report_when_nothing_happened_yet_then_says_what_to_start() -> None:
     assert "0 (0 a second)" in text
     assert "none yet" in text
     assert "Start them with: vigie up" in text
+
+
+@pytest.mark.parametrize("reason", ["too_few_answers", "no_model", "not_estimated_yet"])
+def test_report_when_answers_saved_are_unknown_then_says_why(reason: str) -> None:
+    unknown = {**STATUS["answers_saved"], "overall": None, "dimensions": {}, "reason": reason}
+
+    assert "not known yet: " in shown(answers_saved=unknown).split("answers saved")[1].splitlines()[0]
 
 
 def test_report_when_something_is_wrong_then_says_so() -> None:

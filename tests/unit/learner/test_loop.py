@@ -13,6 +13,7 @@ from vigie.classifiers.linear import LinearClassifier
 from vigie.errors import ModelError, UnavailableError
 from vigie.labels import Dimension, QuestionKind
 from vigie.learner import Learner, Plan
+from vigie.learner.savings import latest
 from vigie.store import Store, utc_now
 from vigie.strategies.uncertainty import Margin
 
@@ -335,4 +336,23 @@ def test_run_when_told_to_stop_then_ends_soon_and_goes_on_after_failures(
 
     assert registry.champion() == "1"
     assert time.monotonic() - began < 5
+    assert learner.details()["problem"] is None
+
+
+def test_step_when_many_answers_came_then_the_newest_version_says_how_many_were_saved(
+    store: Store, registry: MemoryRegistry, make_learner: LearnerMaker
+) -> None:
+    store.record("more", a_labelled_batch(*[f"more{row} other{row % 7}" for row in range(40)]))
+    learner = make_learner(retrain_after_answers=60, open_questions=80)
+    learner.step()
+    answer(store, 60)
+    for _ in range(100):
+        learner.step()
+        if "vigie.answers_saved" in registry.tags.get("1", {}):
+            break
+
+    saved = latest(registry.versions(), ["severity"])
+
+    assert saved is not None
+    assert (saved.version, saved.n_answers) == ("1", 60)
     assert learner.details()["problem"] is None

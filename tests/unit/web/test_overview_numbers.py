@@ -125,7 +125,6 @@ def test_advice_view_when_given_then_every_reason_has_a_sentence(words: Any, sta
     assert found["state"] == state
     assert found["heading"]
     assert found["text"]
-    assert "vigie simulate" in found["saved"]
 
 
 def test_advice_view_when_one_may_stop_then_says_why() -> None:
