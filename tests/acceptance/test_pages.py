@@ -582,6 +582,18 @@ def test_overview_when_nothing_came_then_it_says_so(stage: Stage, visitor: Calla
     expect(page.locator(".measured")).to_contain_text("Not measured yet")
     expect(page.locator(".passing")).to_contain_text("at least 72 audit answers")
     expect(page.locator(".advice")).to_contain_text("Not known yet")
+    expect(page.locator(".savings")).to_contain_text("estimated from 50 answers on")
+
+
+def test_overview_when_answers_were_saved_then_one_number_leads_and_each_dimension_follows(
+    stage: Stage, visitor: Callable[..., Page]
+) -> None:
+    stage.services = FakeServices(LINES, answers=200)
+    page = visitor(f"{stage.url}/overview")
+
+    expect(page.locator(".savings .figure b")).to_have_text("about 120")
+    expect(page.locator(".savings .by-dimension > div")).to_have_count(3)
+    expect(page.locator(".savings .by-dimension > div").last).to_contain_text("more than 210")
 
 
 def test_try_when_a_message_is_typed_then_labels_and_weighty_words_show(

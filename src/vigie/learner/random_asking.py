@@ -44,7 +44,7 @@ class Needed:
     needed
         At random, for the same accuracy; infinite when not even `most` were enough.
     deviation
-        Standard deviation of its logarithm over the worlds.
+        Standard deviation of its logarithm from world to world.
     level
         The accuracy that was to be reached, in [0, 1].
     most
@@ -162,7 +162,7 @@ class RandomAsking:
         n = np.array(sorted(self._tried))
         reached = np.stack([self._tried[one][:, place] for one in n])
         each = np.log([min(crossing(n, reached[:, row], goals[row]), n[-1]) for row in range(len(goals))])
-        deviation = float(each.std(ddof=1) / np.sqrt(len(each)))
+        deviation = float(each.std(ddof=1))  # of one world: the real one is no mean of many
         needed = crossing(n, reached.mean(axis=1), float(goals.mean()))
         return Needed(n_answers, needed, deviation, float(goals.mean()), int(n[-1]))
 

@@ -18,7 +18,7 @@ USUAL_RATIO = 1.15
 SURE_FROM, SURE_AT = 0.70, 0.95
 """Accuracy in the worlds up to which they say nothing, and from which on they are believed."""
 
-DEVIATION_UNSURE, DEVIATION_SURE = 0.48, 0.25
+DEVIATION_UNSURE, DEVIATION_SURE = 0.50, 0.30
 """How far the estimate's logarithm is off (standard deviation), where the worlds say nothing, and where they are believed."""
 
 _Z = 1.96

@@ -29,7 +29,7 @@ class SavingsCard:
         self._savings.show(savings_view(status, self._words))
 
     def _build(self, view: dict[str, Any]) -> None:
-        with Tag("div", "passing"):
+        with Tag("div", "saved"):
             with Tag("p", "figure"):
                 Tag("b", text=view["saved"])
                 Tag("small", text=view["interval"])
