@@ -36,7 +36,7 @@ class Asker:
     open_questions
         How many of its questions are kept open.
     audit_every
-        One question in so many is an audit question.
+        One question in so many is an audit question; no more of the groups than one in so many wait to be one.
     seed
         For strategy and audit draws.
     clock
@@ -119,7 +119,9 @@ class Asker:
         """Draw what is missing of the audit sample; return all groups ever drawn."""
         drawn = self._store.audit.draws().select("group_id")
         waiting = groups.join(drawn, on="group_id", how="semi", maintain_order="left")["group_id"].to_list()
-        missing = max(self._open_audit - len(waiting), self._stuck(drawn.height - len(waiting)))
+        # Of few groups few are drawn, or none would be left to learn from.
+        wanted = min(self._open_audit, groups.height // self._audit_every)
+        missing = max(wanted - len(waiting), self._stuck(drawn.height - len(waiting)))
         others = groups.join(drawn, on="group_id", how="anti", maintain_order="left")
         rng = np.random.default_rng([self._seed, drawn.height])
         rows = draw(others["count"].to_numpy().astype(np.int64), missing, rng)

@@ -55,14 +55,27 @@ def test_ask_when_there_are_groups_then_keeps_questions_of_both_kinds_open(store
 
 
 def test_ask_when_a_group_is_drawn_for_audit_then_no_strategy_asks_about_it(store: Store, asker: Asker) -> None:
-    fill(store, 5)
+    fill(store, 20)
 
     asker.ask(KnowingModel({}), [SEVERITY])
 
     drawn = set(store.audit.draws()["group_id"])
     asked = lease(store, 30)
-    assert len(asked) == 5
+    assert len(drawn) == 2
+    assert len(asked) == 20
     assert {question.group_id for question in asked if question.kind == QuestionKind.AUDIT} == drawn
+
+
+@pytest.mark.parametrize(("n_groups", "n_drawn"), [(3, 0), (9, 0), (10, 1), (29, 2), (60, 3)])
+def test_ask_when_there_are_few_groups_then_most_are_left_to_learn_from(
+    store: Store, asker: Asker, n_groups: int, n_drawn: int
+) -> None:
+    fill(store, n_groups)
+
+    asker.ask(None, [SEVERITY])
+
+    assert store.audit.draws().height == n_drawn
+    assert kinds(lease(store, n_groups)).count(QuestionKind.STRATEGY) == n_groups - n_drawn
 
 
 def test_ask_when_audit_questions_wait_then_draws_only_what_is_missing(
