@@ -19,12 +19,13 @@ LINES_OF_JSON = ("application/x-ndjson", "application/jsonl", "application/x-jso
 PLAIN = "text/plain"
 
 _BLANKS = " \t\r\n"
-_MESSAGE = {"oneOf": [{"type": "string", "minLength": 1, "pattern": r"\S"}, {"type": "object"}]}
+_TEXT_OR_OBJECT = [{"type": "string", "minLength": 1, "pattern": r"\S"}, {"type": "object"}]
+_LIST = {"type": "array", "minItems": 1, "items": {"oneOf": _TEXT_OR_OBJECT}}
 _REQUEST_BODY: dict[str, Any] = {
     "required": True,
     "content": {
         JSON: {
-            "schema": {"type": "array", "minItems": 1, "items": _MESSAGE},
+            "schema": {"oneOf": [_LIST, *_TEXT_OR_OBJECT]},
             "example": [{"message": "disk sda failed", "host": "node-7"}, "plain text is fine too"],
         },
         LINES_OF_JSON[0]: {
@@ -57,8 +58,8 @@ def inbox(services: "Services") -> APIRouter:
     def push(request: Request, raw: RawBody) -> Response:
         """Push messages into the stream: all of them or, where something is wrong, none.
 
-        A JSON list of objects and texts, one JSON value a line (`application/x-ndjson`), or plain text, one message a
-        line. Objects are kept byte for byte. 429 says that too many messages wait.
+        A JSON list of objects and texts, or one of them; one JSON value a line (`application/x-ndjson`); or plain text,
+        one message a line. Objects are kept byte for byte. 429 says that too many messages wait.
         """
         messages = _messages(content_type(request), raw)
         _check_sizes(messages, services.settings.stream.max_message_bytes)
@@ -72,7 +73,7 @@ def inbox(services: "Services") -> APIRouter:
 
 def _messages(kind: str, raw: bytes) -> list[bytes]:
     if kind == JSON:
-        messages = list(_from_list(raw))
+        messages = list(_from_json(raw))
     elif kind in LINES_OF_JSON:
         messages = [_payload(parse_json(line, where), line, where) for where, line in _lines(raw)]
     elif kind == PLAIN:
@@ -85,11 +86,12 @@ def _messages(kind: str, raw: bytes) -> list[bytes]:
     return messages
 
 
-def _from_list(raw: bytes) -> Iterator[bytes]:
+def _from_json(raw: bytes) -> Iterator[bytes]:
     """Cut a JSON list into its elements as they stand, so that no number or escape changes on the way."""
     values = parse_json(raw)
     if not isinstance(values, list):
-        raise RefusedError(422, f"the body is a JSON {type(values).__name__}; expected a list of objects and texts")
+        yield _payload(values, raw.strip(_BLANKS.encode()), "the body")
+        return
     text = raw.decode("utf-8")
     decoder = json.JSONDecoder(parse_int=str, parse_float=str)
     at = _skip(text, text.index("[") + 1)

@@ -28,6 +28,17 @@ def test_push_when_a_list_is_given_then_every_message_is_taken_byte_for_byte() -
     ]
 
 
+@pytest.mark.parametrize(
+    ("raw", "taken"),
+    [(b' {"a": 1.0e2, "message": "b"}\n', b'{"a": 1.0e2, "message": "b"}'), (b'"caf\\u00e9"', "café".encode())],
+)
+def test_push_when_one_message_is_given_then_it_is_taken_byte_for_byte(raw: bytes, taken: bytes) -> None:
+    services, response = push(raw, JSON)
+
+    assert (response.status_code, response.json()) == (202, {"accepted": 1})
+    assert services.pushed == [taken]
+
+
 def test_push_when_there_is_one_json_value_a_line_then_objects_stay_as_they_are() -> None:
     services, response = push(b'{"message": "a"}\r\n\n"b"\n{"message":"c"}', LINES)
 
@@ -47,7 +58,8 @@ def test_push_when_the_lines_are_plain_text_then_each_that_is_not_blank_is_a_mes
     [
         (b"", JSON, 422, "the body is not valid JSON"),
         (b"[]", JSON, 422, "the body holds no message"),
-        (b'{"message": "a"}', JSON, 422, "the body is a JSON dict; expected a list"),
+        (b"5", JSON, 422, "the body is 5; expected an object or a text"),
+        (b'" "', JSON, 422, "the body is blank; expected some text"),
         (b'["a", 5]', JSON, 422, "message 2 is 5; expected an object or a text"),
         (b'["a", null]', JSON, 422, "message 2 is null; expected an object or a text"),
         (b'["a", " "]', JSON, 422, "message 2 is blank; expected some text"),
