@@ -92,7 +92,7 @@ class Supervisor:
         *,
         collect: Callable[[str, str], None],
         backoff: Backoff | None = None,
-        stop_seconds: float = 8.0,
+        stop_seconds: float = 7.0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         backoff = backoff or Backoff()

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from vigie.store import Roster
 
 BEAT_SECONDS = 2.0
-STOP_SECONDS = 7.0
+# Less than the supervisor waits, which waits less than the ten seconds that it has itself, on a busy machine too.
+STOP_SECONDS = 5.0
 # Polars takes over SIGINT's handler with SA_RESTART: the signal does not end a wait, so that waits must be short.
 _LOOK_SECONDS = 0.2
 
