@@ -21,6 +21,8 @@ def test_help_when_asked_for_then_shows_an_example(command: str) -> None:
 
     assert shown.returncode == 0
     assert f"Example: vigie {command}" in shown.stdout
+    assert "--json" in shown.stdout
+    assert "--project" in shown.stdout
 
 
 def test_help_when_asked_for_then_names_every_exit_code_and_imports_nothing_heavy() -> None:
@@ -177,3 +179,7 @@ def test_predict_when_a_message_cannot_be_read_then_the_others_are_labelled_and_
     assert done.returncode == FAILURE
     assert [json.loads(line)["message"] for line in done.stdout.splitlines()] == ["disk failed", "link up"]
     assert "cannot be read" in done.stderr
+
+    for_machines = vigie("predict", tmp_path / "mixed.log", "--project", tmp_path, "--json")
+    assert for_machines.stdout == done.stdout
+    assert [json.loads(line)["level"] for line in for_machines.stderr.splitlines()] == ["warning"]

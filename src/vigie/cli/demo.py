@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from vigie.cli import logs
-from vigie.cli.options import DebugOption, LogJsonOption, PortOption
+from vigie.cli.options import DebugOption, OnlyLogJsonOption, PortOption
 from vigie.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def demo(
     project: ProjectOption = None,
     seed: SeedOption = 0,
     debug: DebugOption = False,
-    log_json: LogJsonOption = False,
+    log_json: OnlyLogJsonOption = False,
 ) -> None:
     """Try Vigie: log lines of a small company stream by, and you teach it to label them.
 

@@ -1,5 +1,6 @@
 """`vigie init`: a new project directory."""
 
+import json
 import sys
 from collections.abc import Mapping
 from enum import StrEnum
@@ -9,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from vigie.cli.options import HERE
+from vigie.cli.options import HERE, JsonOption
 from vigie.errors import SettingsError
 
 SETTINGS = "vigie.toml"
@@ -36,6 +37,7 @@ def init(
         Path | None,
         typer.Option("--project", metavar="DIR", envvar="VIGIE_PROJECT", help="The same as DIR.", show_default=False),
     ] = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Make a project: a commented vigie.toml and rules.toml.
 
@@ -47,6 +49,9 @@ def init(
     _refuse_to_overwrite(where, force=force)
     texts = template_texts(template) if template else _ask(where)
     write(where, texts)
+    if as_json:
+        typer.echo(json.dumps({"folder": str(where), "files": list(texts)}))
+        return
     typer.echo(f"Made {where / SETTINGS} and {where / RULES}. Look at [sources] and [sinks] in the first; then:\n")
     option = "" if where == HERE else f" --project {where}"
     typer.echo(f"  vigie up{option}")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from vigie.cli import logs
 from vigie.cli.exits import FAILURE, RESTART
-from vigie.cli.options import HERE, DebugOption, LogJsonOption, ProjectOption
+from vigie.cli.options import HERE, DebugOption, OnlyLogJsonOption, ProjectOption
 from vigie.cli.running import Ending, ending, kept_up_to_date, present
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ logger = logging.getLogger(__name__)
 def learner(
     project: ProjectOption = HERE,
     debug: DebugOption = False,
-    log_json: LogJsonOption = False,
+    log_json: OnlyLogJsonOption = False,
 ) -> None:
     """Train models from the answers, promote them, and choose the next questions. One per project.
 

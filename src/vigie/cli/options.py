@@ -14,6 +14,8 @@ ProjectOption = Annotated[
 JsonOption = Annotated[bool, typer.Option("--json", help="Write JSON for programs instead of text for people.")]
 DebugOption = Annotated[bool, typer.Option("--debug", help="Log more, and show where an error comes from.")]
 LogJsonOption = Annotated[bool, typer.Option("--log-json", help="Log one JSON object a line.")]
+OnlyLogJsonOption = Annotated[bool, typer.Option("--log-json", "--json", help="Log one JSON object a line.")]
+"""For commands that say nothing but what they log."""
 PortOption = Annotated[
     int | None,
     typer.Option(

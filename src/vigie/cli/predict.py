@@ -10,7 +10,7 @@ import typer
 
 from vigie.cli import logs
 from vigie.cli.exits import FAILURE, OK
-from vigie.cli.options import HERE, DebugOption, ProjectOption
+from vigie.cli.options import HERE, DebugOption, OnlyLogJsonOption, ProjectOption
 from vigie.cli.progress import progress
 from vigie.errors import SettingsError
 
@@ -41,6 +41,7 @@ def predict(
     text: TextOption = None,
     project: ProjectOption = HERE,
     debug: DebugOption = False,
+    log_json: OnlyLogJsonOption = False,
 ) -> None:
     """Label the messages of a file with the champion and the rules; write them as JSONL, in their order.
 
@@ -48,7 +49,7 @@ def predict(
 
     Example: `vigie predict app.log --project my-logs > labelled.jsonl`
     """
-    logs.set_up(debug=debug)
+    logs.set_up(as_json=log_json, debug=debug)
     from vigie.app import Project, Watcher  # noqa: PLC0415 — takes a second, and `vigie --help` should not
 
     opened = Project.open(project)

@@ -11,7 +11,7 @@ import typer
 
 from vigie.cli import logs
 from vigie.cli.exits import INTERRUPTED, OK
-from vigie.cli.options import HERE, DebugOption, LogJsonOption, PortOption, ProjectOption
+from vigie.cli.options import HERE, DebugOption, OnlyLogJsonOption, PortOption, ProjectOption
 from vigie.errors import SettingsError
 from vigie.supervisor import Role, Supervisor
 
@@ -25,7 +25,7 @@ def up(
     project: ProjectOption = HERE,
     port: PortOption = None,
     debug: DebugOption = False,
-    log_json: LogJsonOption = False,
+    log_json: OnlyLogJsonOption = False,
 ) -> None:
     """Start all roles on this machine: stream, learner and web; a role that ends is started again.
 

@@ -13,7 +13,7 @@ import typer
 
 from vigie.cli import logs
 from vigie.cli.exits import RESTART
-from vigie.cli.options import HERE, DebugOption, LogJsonOption, PortOption, ProjectOption
+from vigie.cli.options import HERE, DebugOption, OnlyLogJsonOption, PortOption, ProjectOption
 from vigie.cli.running import ending, kept_up_to_date, logger, present
 from vigie.errors import SettingsError
 
@@ -37,7 +37,7 @@ def web(
     port: PortOption = None,
     host: HostOption = None,
     debug: DebugOption = False,
-    log_json: LogJsonOption = False,
+    log_json: OnlyLogJsonOption = False,
 ) -> None:
     """Serve the label page, the dashboards and the REST interface.
 

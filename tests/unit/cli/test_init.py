@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,12 @@ def test_init_when_a_template_is_named_then_its_files_are_there_and_can_be_read(
     assert {path.name for path in (tmp_path / "new").iterdir()} == {SETTINGS, RULES}
     assert load(tmp_path / "new", environment={}).project.name == template
     assert f"vigie up --project {tmp_path / 'new'}" in output
+
+
+def test_init_when_json_is_asked_for_then_says_in_json_what_it_made(tmp_path: Path) -> None:
+    made = json.loads(run(str(tmp_path), "--template", "logs", "--json"))
+
+    assert made == {"folder": str(tmp_path), "files": [SETTINGS, RULES]}
 
 
 def test_init_when_the_directory_is_given_as_an_option_then_it_is_the_same(tmp_path: Path) -> None:
