@@ -1,5 +1,6 @@
 """The real command line as a program: what people type, what they see, how it ends."""
 
+import base64
 import json
 import signal
 import subprocess
@@ -183,3 +184,34 @@ def test_predict_when_a_message_cannot_be_read_then_the_others_are_labelled_and_
     for_machines = vigie("predict", tmp_path / "mixed.log", "--project", tmp_path, "--json")
     assert for_machines.stdout == done.stdout
     assert [json.loads(line)["level"] for line in for_machines.stderr.splitlines()] == ["warning"]
+
+
+def test_stream_when_messages_are_broken_then_each_says_why_and_the_others_are_labelled(tmp_path: Path) -> None:
+    broken = {
+        b"caf\xe9 \xff\xfe": "UTF-8",
+        b'{"message": "cut off': "JSON",
+        b'{"msg": "no text here"}': "message, log, text",
+        b'{"message": 5}': "number",
+        b'{"message": "  "}': "empty",
+        b"x" * 5_000_000: "5000000",
+    }
+    a_project(tmp_path)
+    (tmp_path / "app.log").write_bytes(b"".join(b"fine %d\n%s\n" % (n, one) for n, one in enumerate(broken)))
+
+    done = vigie("stream", "--project", tmp_path, "--source", "app", "--until-end", "--json")
+
+    assert done.returncode == 0, done.stderr
+    assert [message["message"] for message in labelled(tmp_path)] == [f"fine {n}" for n in range(len(broken))]
+    letters = [json.loads(line) for line in (tmp_path / "dead_letters.jsonl").read_text().splitlines()]
+    assert {key: value for key, value in json.loads(done.stdout).items() if key != "seconds"} == {
+        "messages": len(broken),
+        "dead_letters": len(broken),
+    }
+    for letter, reason in zip(letters, broken.values(), strict=True):
+        assert reason in letter["error"]
+    assert [kept(letter) for letter in letters] == list(broken)
+
+
+def kept(letter: dict[str, str]) -> bytes:
+    """Return the message that a dead letter holds, byte for byte."""
+    return base64.b64decode(letter["payload_base64"]) if "payload_base64" in letter else letter["payload"].encode()
