@@ -8,7 +8,7 @@ import re
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import orjson
@@ -60,7 +60,7 @@ class LokiServer:
                     bisect.insort(self._entries, stored, key=lambda entry: entry[:2])
                     fresh.append(stored)
         if self._loop and fresh and self._tails:
-            asyncio.run_coroutine_threadsafe(self._send_tails(fresh), self._loop).result(10)
+            asyncio.run_coroutine_threadsafe(self._send_tails(fresh), self._loop).result(60)
 
     def lines(self, query: str = "{}") -> list[str]:
         """Return the lines of all streams that a selector names, oldest first."""
@@ -75,7 +75,8 @@ class LokiServer:
         n = len(self._tails)
         assert self._loop
         for socket, _ in list(self._tails):
-            asyncio.run_coroutine_threadsafe(socket.close(code, reason), self._loop).result(10)
+            with suppress(WebSocketDisconnect, RuntimeError):  # it went by itself meanwhile
+                asyncio.run_coroutine_threadsafe(socket.close(code, reason), self._loop).result(60)
         return n
 
     @property

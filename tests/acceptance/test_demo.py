@@ -9,7 +9,7 @@ from playwright.sync_api import Page
 
 from demo_run import CHROMIUM, answer, open_page, question, running_demo, wait_for_another
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(900)]
 
 
 @pytest.fixture(autouse=True)
@@ -28,20 +28,20 @@ def test_demo_when_thirty_questions_are_answered_by_keys_then_a_champion_comes_a
         assert page.locator("[data-model]").get_attribute("data-model") == ""
         asked = [answer(page) for _ in range(12)]
 
-        page.wait_for_function("document.querySelector('[data-model]').dataset.model !== ''", timeout=60_000)
+        page.wait_for_function("document.querySelector('[data-model]').dataset.model !== ''", timeout=200_000)
         first = page.locator("[data-model]").get_attribute("data-model")
         undone = take_back(page, 2)
         asked = asked[:-2] + [answer(page) for _ in range(20)]
         page.wait_for_function(
-            "(first) => document.querySelector('[data-model]').dataset.model !== first", arg=first, timeout=60_000
+            "(first) => document.querySelector('[data-model]').dataset.model !== first", arg=first, timeout=200_000
         )
 
         assert undone == asked[10:12]
         assert len(set(asked)) == 30
         accuracy = page.locator(".accuracy[data-dimension=severity] .value")
-        page.wait_for_function("document.querySelector('.accuracy .value').textContent.includes('%')", timeout=60_000)
+        page.wait_for_function("document.querySelector('.accuracy .value').textContent.includes('%')", timeout=200_000)
         assert "%" in accuracy.inner_text()
-        page.wait_for_function("document.querySelector('.answers').textContent === '30'", timeout=60_000)
+        page.wait_for_function("document.querySelector('.answers').textContent === '30'", timeout=200_000)
         assert page.evaluate("window.sameLoad") is True
     labelled = [json.loads(line) for line in (tmp_path / "project" / "labelled.jsonl").read_text().splitlines()]
     assert len({line["vigie"]["model"] for line in labelled}) >= 2

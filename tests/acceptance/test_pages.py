@@ -17,7 +17,10 @@ from web_fakes import LINES, FakeServices, the_dimensions
 from web_server import Stage, free_port, served
 
 EVIL = "<script>window.hacked = 1</script><img src=x onerror='window.hacked = 2'> user 42 said {{ 6 * 7 }}"
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(120)]
+expect.set_options(
+    timeout=60_000
+)  # a busy machine is slow, not wrong; the limit holds for this whole file and nothing else
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
 
 
 @pytest.fixture(scope="module")
@@ -85,7 +88,7 @@ def chosen(page: Page) -> list[str]:
     return [one.get_attribute("data-label") or "" for one in page.locator(".label[aria-checked=true]").all()]
 
 
-def eventually(check: Callable[[], bool], seconds: float = 8.0) -> bool:
+def eventually(check: Callable[[], bool], seconds: float = 60.0) -> bool:
     end = time.monotonic() + seconds
     while not check() and time.monotonic() < end:
         time.sleep(0.05)
@@ -553,7 +556,7 @@ def test_overview_when_messages_flow_then_numbers_and_charts_move(stage: Stage, 
     expect(page.locator(".js-plotly-plot .main-svg").first).to_be_visible()
     before, drawn = total.inner_text(), page.locator(".js-plotly-plot").first.inner_html()
 
-    expect(total).not_to_have_text(before, timeout=8000)
+    expect(total).not_to_have_text(before, timeout=60_000)
 
     assert eventually(lambda: page.locator(".js-plotly-plot").first.inner_html() != drawn)
     expect(page.locator(".versions .champion th b")).to_have_text("v3")

@@ -38,7 +38,7 @@ class Running:
 
     def stop(self) -> None:
         self._stop.set()
-        self._thread.join(30)
+        self._thread.join(120)
         assert not self._thread.is_alive()
 
 
@@ -67,7 +67,7 @@ def lines(path: Path) -> list[str]:
     return [json.loads(line)["message"] for line in path.read_bytes().splitlines()] if path.exists() else []
 
 
-def wait_for(n: int, path: Path, seconds: float = 40) -> None:
+def wait_for(n: int, path: Path, seconds: float = 200) -> None:
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline and path.read_bytes().count(b"\n") < n:
         time.sleep(0.1)
@@ -109,7 +109,7 @@ def test_stream_when_it_writes_back_to_loki_then_each_line_is_there_once_with_it
     running = Running(
         loki_server, tmp_path, LokiSink("out", url=loki_server.url, checkpoints=checkpoints, folder=tmp_path)
     )
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 200
     ours = '{labelled_by="vigie"}'
     while len(loki_server.lines(ours)) < 2000 and time.monotonic() < deadline:
         time.sleep(0.1)
