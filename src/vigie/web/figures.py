@@ -21,7 +21,17 @@ CLEAR = "rgba(0,0,0,0)"
 TICKS = [{"dtickrange": [None, 59_999], "value": "%H:%M:%S"}, {"dtickrange": [60_000, None], "value": "%H:%M"}]
 GRID = "rgba(128,128,128,0.2)"
 DOTTED = {"color": "#7b858e", "width": 1, "dash": "dot"}
-SHARES = {"type": "linear", "range": [0, 1], "tickformat": ".0%", "tickformatstops": []}
+SHARES = {
+    "type": "linear",
+    "range": [-0.01, 1.01],
+    "tick0": 0,
+    "dtick": 0.25,
+    "tickformat": ".0%",
+    "tickformatstops": [],
+    "ticks": "outside",
+    "ticklen": 6,
+    "tickcolor": CLEAR,
+}
 
 
 def route_names(words: Words) -> dict[str, str]:

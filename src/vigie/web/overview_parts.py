@@ -19,6 +19,7 @@ class Chart:
             with Tag("div", "plot", role="img", aria_label=title) as self._frame:
                 self._plot = ui.plotly({"data": [], "layout": {"height": 250}})
         self._shown: Figure = {}
+        self._empty.set_visibility(False)  # until something is known, there is nothing to say
         self._frame.set_visibility(False)
 
     def draw(self, figure: Figure | None) -> None:
