@@ -169,7 +169,10 @@ def _refusal(pattern: str) -> str | None:
     try:
         pl.Series([""]).str.contains(pattern)
     except ComputeError as error:
-        return " ".join(line.strip() for line in str(error).splitlines() if line.strip())
+        reason, _, _ = str(error).partition(
+            "\n\nThis error occurred in the following expression"
+        )  # that is Polars' own
+        return " ".join(reason.split())
     return None
 
 
