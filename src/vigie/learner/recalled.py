@@ -37,6 +37,11 @@ class Recalled:
         """What it was fitted for."""
         return self.model.dimensions
 
+    @property
+    def classifier(self) -> object:
+        """What the model is made of, which may know where texts lie."""
+        return getattr(self.model, "classifier", self.model)
+
     def predict_proba(self, templates: pl.Series) -> Mapping[str, FloatArray]:
         """Return probabilities by dimension, each of shape (n, n_labels)."""
         new = pl.Series(

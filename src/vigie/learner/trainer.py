@@ -179,8 +179,14 @@ class Trainer:
         accuracy = {name: one.accuracy if one else None for name, one in numbers.items()}
         return Trained(version, verdict, len(data), accuracy, time.monotonic() - began)
 
-    def _recalled_champion(self) -> Recalled | None:
-        """Return the champion with what it said about groups that are asked about in each training."""
+    def recalled_champion(self) -> Recalled | None:
+        """Return the champion with what it said before, None when there is none or it cannot be read.
+
+        Raises
+        ------
+        UnavailableError
+            The registry does not answer.
+        """
         champion = self.champion()
         if champion is None:
             return None
@@ -191,7 +197,7 @@ class Trainer:
 
     def _stability(self, challenger: Recalled, groups: pl.DataFrame) -> dict[str, float]:
         """Return how far a version agrees with the champion, as metrics."""
-        champion = self._recalled_champion()
+        champion = self.recalled_champion()
         found = {} if champion is None else agreement(champion, challenger, groups, challenger.dimensions)
         return {metric_name("stability", name): value for name, value in found.items()}
 
@@ -215,7 +221,7 @@ class Trainer:
         self, challenger: Artefact, recalled: Recalled, audit: pl.DataFrame, dimensions: Sequence[Dimension]
     ) -> Verdict:
         version = str(challenger.version)
-        verdict = decide(self._recalled_champion(), recalled, audit, dimensions)
+        verdict = decide(self.recalled_champion(), recalled, audit, dimensions)
         if verdict.promote:
             self._registry.set_champion(version)
             self._champion, self._recalled = challenger, (version, recalled)
