@@ -29,6 +29,7 @@ from vigie.labels import Dimension, Label, WordWeight
 _FORMAT = 1
 _CHUNK = 2_000  # texts whose features are in memory at one time
 _STEPS, _FEW_STEPS, _MANY = 60, 30, 1500
+_FEWER_STEPS = 10  # from where the training before ended; the next training goes on from there
 _UNREADABLE = (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, zipfile.BadZipFile, zlib.error)
 
 
@@ -118,7 +119,7 @@ class HybridClassifier:
             **self._chosen,  # type: ignore[arg-type]
         )
         rows = pl.concat([self._names.texts, texts.cast(pl.String).alias("")])
-        before = self._heads.at(places(rows, self._learned))
+        before = self._heads.at(places(rows, self._learned)) if len(self._learned) else {}
         return new._fit(texts, labels, weights, before)  # noqa: SLF001 — another of this class
 
     def _fit(
@@ -250,7 +251,7 @@ class HybridClassifier:
     ) -> None:
         sparse, dense = self._features.fit_transform(rows), self._embedded(rows)
         groups = rows.rank("dense").to_numpy().astype(np.int64)
-        steps = _STEPS if len(rows) <= _MANY else _FEW_STEPS
+        steps = _STEPS if len(rows) <= _MANY else _FEWER_STEPS if before else _FEW_STEPS
         inner, centring = inner_products(sparse, dense), Centring(given)
         fit = partial(solve, centring.product(inner), penalty=1 / self._chosen["strength"], max_iterations=steps)
         seed = int(self._chosen["seed"])

@@ -106,10 +106,12 @@ def surveyed(
     """
     if groups.height <= n:
         return groups
-    largest = np.arange(n // 8)
-    first = np.union1d(largest, best(scores, n - 2 * (n // 8), rng))
-    left = np.setdiff1d(np.arange(groups.height), first)
-    return groups[np.union1d(first, rng.choice(left, min(n // 8, len(left)), replace=False))]
+    chosen = np.zeros(groups.height, dtype=np.bool_)
+    chosen[: n // 8] = True
+    chosen[best(scores, n - 2 * (n // 8), rng)] = True
+    left = np.flatnonzero(~chosen)
+    chosen[rng.choice(left, min(n // 8, len(left)), replace=False)] = True
+    return groups.filter(pl.Series(chosen))
 
 
 def rank(
