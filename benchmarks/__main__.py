@@ -1,10 +1,10 @@
-"""Runs every measurement, one after the other: `python -m benchmarks`."""
+"""Every benchmark, one after the other: `python -m benchmarks`."""
 
 import sys
 
-from benchmarks import answers_saved, audit_coverage, label_efficiency, label_page, stream, whole_way
+from benchmarks import answers_saved, audit_coverage, label_efficiency, label_page, pace, stream, whole_way
+
+PARTS = (stream, whole_way, label_page, pace, audit_coverage, answers_saved, label_efficiency)
 
 if __name__ == "__main__":
-    sys.exit(
-        max(part.main([]) for part in (stream, whole_way, label_page, audit_coverage, answers_saved, label_efficiency))
-    )
+    sys.exit(max(part.main([]) for part in PARTS))

@@ -10,7 +10,7 @@ import pytest
 
 from builders import a_dimension
 from tiny_encoder import lasting_encoder
-from vigie.classifiers import Embeds
+from vigie.classifiers import Continues, Embeds
 from vigie.errors import ModelError
 from vigie.plugins import load, names
 
@@ -194,3 +194,22 @@ def test_vectors_when_no_answer_is_needed_then_they_are_there_before_learning(na
         pytest.skip("it learns from answers alone")
 
     np.testing.assert_array_equal(made(name).vectors(TEXTS), fitted(name).vectors(TEXTS))
+
+
+def test_continued_when_offered_then_learns_what_fit_learns_and_leaves_this_one_alone(
+    name: str, tmp_path: Path
+) -> None:
+    if not isinstance(made(name), Continues):
+        return
+    before = made(name).fit(TEXTS.head(6), LABELS.head(6))
+    said = before.predict_proba(TEXTS)
+
+    after = before.continued(TEXTS, LABELS)
+
+    assert_same(before.predict_proba(TEXTS), said)
+    for dimension, proba in fitted(name).predict_proba(TEXTS).items():
+        np.testing.assert_allclose(after.predict_proba(TEXTS)[dimension], proba, atol=0.05)
+    after.save(tmp_path)
+    loaded = load("classifiers", name).load(tmp_path)
+    assert_same(loaded.predict_proba(TEXTS), after.predict_proba(TEXTS))
+    assert_same(loaded.continued(TEXTS, LABELS).predict_proba(TEXTS), fitted(name).predict_proba(TEXTS))

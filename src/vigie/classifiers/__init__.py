@@ -79,6 +79,18 @@ class Embeds(Protocol):
         """
 
 
+@runtime_checkable
+class Continues(Protocol):
+    """What a classifier may offer besides: to learn from nearly the same answers again in less time."""
+
+    def continued(self, texts: pl.Series, labels: pl.DataFrame, weights: pl.Series | None = None) -> Self:
+        """Return a new classifier that has learned from these texts, beginning where this one stands.
+
+        Parameters and errors are those of `fit`. What it learns is what `fit` would learn, as exactly; this one stays as it is.
+        One that was loaded has nothing to begin with, and the new one is fitted as ever.
+        """
+
+
 def needs_answers(classifier: object) -> bool:
     """Return whether a classifier, or its class, can learn from answers only; others begin with the names of labels.
 

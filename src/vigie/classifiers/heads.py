@@ -1,7 +1,7 @@
 """Learning all dimensions from the same rows of features, whatever made these."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any, Self
 
@@ -18,6 +18,7 @@ BoolArray = np.ndarray[Any, np.dtype[np.bool_]]
 
 _MAX_FOLDS = 5
 _HELD_OUT = 2000  # texts that one temperature needs at most; more of them, fewer folds
+_GROWTH = 1.1  # so many times the answers, and a temperature that was handed on is found anew
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +35,20 @@ class Head:
         What scores were divided by to be calibrated.
     dual
         ``W = Xᵀ dual``, shape (n, len(seen)), already divided by the temperature; no columns when there are not two labels.
+    n_calibrated
+        How many answers there were when the temperature was found; 0 when none was.
     """
 
     seen: tuple[int, ...]
     n_answers: int
     temperature: float
     dual: FloatArray
+    n_calibrated: int = 0
+
+    def at(self, rows: IntArray) -> Self:
+        """Return this with other rows: those at `rows` among its own, shape (m,); zeros where that is -1."""
+        there = (rows >= 0)[:, None]
+        return replace(self, dual=np.where(there, self.dual[rows], 0.0) if len(self.dual) else self.dual)
 
 
 _NOTHING = Head((), 0, 1.0, np.zeros((0, 0)))
@@ -71,6 +80,10 @@ class Heads:
     def dual(self) -> FloatArray:
         """The weights of all scores over the rows learned from, shape (n, n_columns)."""
         return np.concatenate([head.dual for head in self._heads.values()], axis=1)
+
+    def at(self, rows: IntArray) -> dict[str, Head]:
+        """Return each `Head.at` other rows, by dimension, for `learn` to begin with."""
+        return {name: head.at(rows) for name, head in self._heads.items()}
 
     @property
     def temperatures(self) -> dict[str, float]:
@@ -137,6 +150,12 @@ def encoded(labels: pl.DataFrame, dimension: Dimension) -> IntArray:
     return codes
 
 
+def places(texts: pl.Series, among: pl.Series) -> IntArray:
+    """Return the first row of each text among others, shape (n,); -1 for those that are not there."""
+    rows = {text: row for row, text in zip(range(len(among) - 1, -1, -1), among.reverse(), strict=True)}
+    return np.array([rows.get(text, -1) for text in texts], dtype=np.int64)
+
+
 def _proba(head: Head, scores: FloatArray) -> FloatArray:
     """Return probabilities of the labels seen; with a single one there is nothing to tell apart."""
     return softmax(np.ascontiguousarray(scores)) if len(head.seen) > 1 else np.ones((len(scores), len(head.seen)))
@@ -150,6 +169,7 @@ def learn(
     *,
     seed: int,
     given: BoolArray | None = None,
+    before: Mapping[str, Head] | None = None,
 ) -> dict[str, Head]:
     """Fit and calibrate one regression per dimension, all in one optimisation.
 
@@ -167,10 +187,15 @@ def learn(
         Decides which rows are held out.
     given
         Rows that nobody answered, shape (n,): they only teach, and neither calibrate nor count as answers.
+    before
+        What was learned of nearly these rows, to begin with. Its temperature holds until there are a tenth more answers.
     """
+    known = before or {}
     asked = np.ones(len(weights), dtype=np.bool_) if given is None else ~given
     lessons = {
-        name: _Lesson(codes, weights, groups, asked, np.random.default_rng([seed, place]))
+        name: _Lesson(
+            codes, weights, groups, asked, np.random.default_rng([seed, place]), before=known.get(name, _NOTHING)
+        )
         for place, (name, codes) in enumerate(answers.items())
     }
     problems = [problem for lesson in lessons.values() for problem in lesson.problems]
@@ -182,16 +207,24 @@ class _Lesson:
     """The answers in one dimension, and the regressions they take: the real one, and one per fold held out."""
 
     def __init__(
-        self, codes: IntArray, weights: FloatArray, groups: IntArray, asked: BoolArray, rng: np.random.Generator
+        self,
+        codes: IntArray,
+        weights: FloatArray,
+        groups: IntArray,
+        asked: BoolArray,
+        rng: np.random.Generator,
+        *,
+        before: Head,
     ) -> None:
         self._answered = np.flatnonzero((codes >= 0) & asked)
         self._seen = np.unique(codes[codes >= 0])
         self._targets = np.searchsorted(self._seen, codes) * (codes >= 0)
         self._weights = np.where(codes >= 0, weights, 0.0)
+        self._before, self._start = before, self._starting(before)
         self._held_out: list[IntArray] = []
         self.problems: list[Problem] = []
         if len(self._seen) > 1:
-            self._held_out = self._split(groups, rng) if len(self._answered) else []
+            self._held_out = self._split(groups, rng) if len(self._answered) and not self._is_calibrated else []
             self.problems = [self._problem(np.empty(0, dtype=np.int64)), *map(self._problem, self._held_out)]
 
     def head(self, solutions: list[Solution]) -> Head:
@@ -199,12 +232,29 @@ class _Lesson:
         seen, n_answers = tuple(self._seen.tolist()), len(self._answered)
         if not solutions:
             return Head(seen, n_answers, 1.0, np.zeros((len(self._targets), 0)))
+        if self._is_calibrated:
+            temperature = self._before.temperature
+            return Head(seen, n_answers, temperature, solutions[0].dual / temperature, self._before.n_calibrated)
         if not self._held_out:
             return Head(seen, n_answers, 1.0, solutions[0].dual)
         rows = np.concatenate(self._held_out)
         scores = [part.scores[held] for part, held in zip(solutions[1:], self._held_out, strict=True)]
         temperature = fit_temperature(np.concatenate(scores), self._targets[rows], self._weights[rows])
-        return Head(seen, n_answers, temperature, solutions[0].dual / temperature)
+        return Head(seen, n_answers, temperature, solutions[0].dual / temperature, n_answers)
+
+    @property
+    def _is_calibrated(self) -> bool:
+        """Whether the temperature of before holds still."""
+        same = self._before.seen == tuple(self._seen.tolist())
+        return same and len(self._answered) <= _GROWTH * self._before.n_calibrated
+
+    def _starting(self, before: Head) -> FloatArray | None:
+        if before.dual.shape != (len(self._targets), len(before.seen)) or len(before.seen) <= 1:
+            return None
+        start = np.zeros((len(self._targets), len(self._seen)))
+        kept = [place for place, code in enumerate(before.seen) if code in self._seen]
+        start[:, np.searchsorted(self._seen, np.array(before.seen)[kept])] = before.dual[:, kept] * before.temperature
+        return start
 
     def _split(self, groups: IntArray, rng: np.random.Generator) -> list[IntArray]:
         rows = self._answered
@@ -216,4 +266,8 @@ class _Lesson:
         weights = self._weights.copy()
         weights[held_out] = 0
         n_labels = len(self._seen)
-        return Problem(self._targets, balanced(self._targets, weights, n_labels), n_labels)
+        start = self._start
+        if start is not None and len(held_out):
+            start = start.copy()
+            start[held_out] = 0
+        return Problem(self._targets, balanced(self._targets, weights, n_labels), n_labels, start)

@@ -16,7 +16,7 @@ from scipy.sparse import csr_matrix
 from vigie.classifiers import FloatArray
 from vigie.classifiers.calibration import IntArray
 from vigie.classifiers.centring import Centring
-from vigie.classifiers.heads import BoolArray, Heads, encoded, learn
+from vigie.classifiers.heads import BoolArray, Head, Heads, encoded, learn, places
 from vigie.classifiers.logistic import SingleArray, inner_products, solve
 from vigie.classifiers.names import NameRows
 from vigie.classifiers.words import shared, without
@@ -29,6 +29,7 @@ from vigie.labels import Dimension, Label, WordWeight
 _FORMAT = 1
 _CHUNK = 2_000  # texts whose features are in memory at one time
 _STEPS, _FEW_STEPS, _MANY = 60, 30, 1500
+_FEWER_STEPS = 10  # from where the training before ended; the next training goes on from there
 _UNREADABLE = (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, zipfile.BadZipFile, zlib.error)
 
 
@@ -81,6 +82,7 @@ class HybridClassifier:
         self._names = NameRows.of(self.dimensions)
         self._features = HashedTfidf(bits=bits)
         self._use(Heads(self.dimensions, {}), np.zeros((0, 0), np.float32), np.zeros((0, 0), np.float32), np.zeros(0))
+        self._learned = pl.Series(dtype=pl.String)
 
     @property
     def parameters(self) -> dict[str, object]:
@@ -106,13 +108,31 @@ class HybridClassifier:
         ModelError
             A label is unknown.
         """
+        return self._fit(texts, labels, weights, {})
+
+    def continued(self, texts: pl.Series, labels: pl.DataFrame, weights: pl.Series | None = None) -> Self:
+        """Return a new classifier that has learned from these texts, beginning where this one stands; as in `Continues`."""
+        new = type(self)(
+            self.dimensions,
+            encoder=self._encoder.source,
+            encoder_threads=self._n_threads,
+            **self._chosen,  # type: ignore[arg-type]
+        )
+        rows = pl.concat([self._names.texts, texts.cast(pl.String).alias("")])
+        before = self._heads.at(places(rows, self._learned)) if len(self._learned) else {}
+        return new._fit(texts, labels, weights, before)  # noqa: SLF001 — another of this class
+
+    def _fit(
+        self, texts: pl.Series, labels: pl.DataFrame, weights: pl.Series | None, before: Mapping[str, Head]
+    ) -> Self:
         counts = np.ones(len(texts)) if weights is None else weights.to_numpy().astype(np.float64)
         answers = {dimension.name: encoded(labels, dimension) for dimension in self.dimensions}
         rows = pl.concat([self._names.texts, texts.cast(pl.String).alias("")])
         codes = {name: np.concatenate([self._names.codes[name], some]) for name, some in answers.items()}
         each = np.concatenate([self._name_weights(answers, counts), counts])
         given = np.arange(len(rows)) < len(self._names.texts)
-        self._learn(rows, codes, each, given)
+        self._learn(rows, codes, each, given, before)
+        self._learned = rows
         return self
 
     def predict_proba(self, texts: pl.Series) -> dict[str, FloatArray]:
@@ -221,13 +241,21 @@ class HybridClassifier:
         }
         return self._names.weights(given)
 
-    def _learn(self, rows: pl.Series, codes: Mapping[str, IntArray], weights: FloatArray, given: BoolArray) -> None:
-        sparse, dense = self._features.fit(rows).transform(rows), self._embedded(rows)
+    def _learn(
+        self,
+        rows: pl.Series,
+        codes: Mapping[str, IntArray],
+        weights: FloatArray,
+        given: BoolArray,
+        before: Mapping[str, Head],
+    ) -> None:
+        sparse, dense = self._features.fit_transform(rows), self._embedded(rows)
         groups = rows.rank("dense").to_numpy().astype(np.int64)
-        steps = _STEPS if len(rows) <= _MANY else _FEW_STEPS
+        steps = _STEPS if len(rows) <= _MANY else _FEWER_STEPS if before else _FEW_STEPS
         inner, centring = inner_products(sparse, dense), Centring(given)
         fit = partial(solve, centring.product(inner), penalty=1 / self._chosen["strength"], max_iterations=steps)
-        heads = Heads(self.dimensions, learn(codes, weights, groups, fit, seed=int(self._chosen["seed"]), given=given))
+        seed = int(self._chosen["seed"])
+        heads = Heads(self.dimensions, learn(codes, weights, groups, fit, seed=seed, given=given, before=before))
         dual = centring.dual(heads.dual).astype(np.float32)
         intercepts = centring.intercepts(inner, heads.dual)
         self._use(heads, sparse.T.tocsr() @ dual, dense.T @ dual, intercepts)

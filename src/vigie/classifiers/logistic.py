@@ -19,6 +19,7 @@ SingleArray = np.ndarray[Any, np.dtype[np.float32]]
 
 _DENSE = 1500  # rows up to which all their inner products are kept; 18 MB
 _MEMORY = 8  # past steps that shape the next one
+_LEAST = 5  # steps from a given start; among thousands of old rows a few new ones hardly show in the gradient
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +34,14 @@ class Problem:
         How much each row counts, shape (n,), at least 0.
     n_labels
         At least 2.
+    start
+        The `dual` to begin with, shape (n, n_labels), near the solution; zeros when left out.
     """
 
     targets: IntArray
     weights: FloatArray
     n_labels: int
+    start: FloatArray | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,16 +95,20 @@ def solve(
     penalty
         Greater than 0.
     tolerance
-        A problem is solved when its gradient is this much smaller than at the start.
+        A problem is solved when its gradient is this much smaller than where all weights are 0, wherever it began.
     """
     stack = _Stack(problems, penalty)
     memory = _Memory(stack)
-    dual = np.zeros((len(problems[0].targets), len(stack.owner)))
+    dual, is_given = stack.start()
     scores = np.zeros_like(dual)
-    gradient = stack.gradient(dual, scores)
+    gradient = stack.gradient(scores, scores)
     image = product(gradient)
     goal = tolerance**2 * stack.dot(gradient, image)
-    for _ in range(max_iterations):
+    if is_given:
+        scores = product(dual)
+        gradient = stack.gradient(dual, scores)
+        image = product(gradient)
+    for step_number in range(1, max_iterations + 1):
         step, step_image = memory.direction(gradient, image)
         lengths = stack.line_search(dual, scores, step, step_image)
         step, step_image = step * lengths, step_image * lengths
@@ -108,7 +116,7 @@ def solve(
         before, before_image = gradient, image
         gradient = stack.gradient(dual, scores)
         image = product(gradient)
-        if np.all(stack.dot(gradient, image) <= goal):
+        if np.all(stack.dot(gradient, image) <= goal) and not (is_given and step_number < _LEAST):
             break
         memory.remember(step, step_image, gradient - before, image - before_image)
     return stack.split(dual, scores)
@@ -124,6 +132,14 @@ class _Stack:
         self.penalty = penalty
         self.weights = np.stack([problem.weights for problem in problems], axis=1)
         self._targets = np.stack([problem.targets for problem in problems], axis=1) + self.starts
+        self._problems = problems
+
+    def start(self) -> tuple[FloatArray, bool]:
+        """Return the dual that all begin with, and whether any problem brought its own."""
+        parts = [
+            np.zeros((len(one.targets), one.n_labels)) if one.start is None else one.start for one in self._problems
+        ]
+        return np.concatenate(parts, axis=1), any(one.start is not None for one in self._problems)
 
     def dot(self, left: FloatArray, right: FloatArray) -> FloatArray:
         """Return the inner product per problem."""

@@ -4,7 +4,7 @@ Measured on one core of a small machine over 10,303 tweets of 98 characters: 92,
 `TfidfVectorizer` makes 8,500 and its `HashingVectorizer` 10,000 with the same n-grams.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -78,12 +78,32 @@ class HashedTfidf:
         self._use(active, np.sqrt(np.log((1 + len(texts)) / (1 + frequency[active])) + 1))
         return self
 
+    def fit_transform(self, texts: pl.Series) -> csr_matrix:
+        """Do what `fit` and then `transform` of the same texts do, in two thirds of the time."""
+        frequency = np.zeros(2 << self.bits, dtype=np.int64)
+        everything, bits = np.arange(2 << self.bits, dtype=np.int32), self.bits + 1
+        mask, tallies = np.uint32((1 << bits) - 1), []
+        for chunk in _chunks(texts, _KEY_BITS - bits - 1):  # if every bucket is in use, columns take one bit more
+            keys, counts = self._keys(chunk, everything, bits)
+            np.add.at(frequency, keys & mask, 1)
+            tallies.append((len(chunk), keys, counts.astype(np.uint16)))
+        active = np.flatnonzero(frequency)
+        self._use(active, np.sqrt(np.log((1 + len(texts)) / (1 + frequency[active])) + 1))
+        shift = np.uint32(self._column_bits)
+        parts = []
+        for n_rows, keys, small in tallies:
+            columns = self._table.take(keys & mask).view(np.uint32)
+            parts.append(self._valued((keys >> np.uint32(bits)) << shift | columns, small, n_rows))
+        return self._matrix(parts, len(texts))
+
     def transform(self, texts: pl.Series) -> csr_matrix:
         """Return the features of texts (no nulls), shape (n, n_columns), float32, columns sorted in each row."""
-        parts = [self._weighted(chunk) for chunk in _chunks(texts, _KEY_BITS - self._column_bits)]
+        return self._matrix(list(map(self._weighted, _chunks(texts, _KEY_BITS - self._column_bits))), len(texts))
+
+    def _matrix(self, parts: Sequence[tuple[IndexArray, AnyArray, AnyArray]], n_rows: int) -> csr_matrix:
         counts, columns, values = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
         pointers = np.concatenate([[0], np.cumsum(counts)])
-        return csr_matrix((values, columns, pointers), shape=(len(texts), self.n_columns))
+        return csr_matrix((values, columns, pointers), shape=(n_rows, self.n_columns))
 
     def occurrences(self, text: str) -> Occurrences:
         """Return each place of a known n-gram in a text; values of one column add up to that of `transform`."""
@@ -150,11 +170,13 @@ class HashedTfidf:
 
     def _weighted(self, texts: pl.Series) -> tuple[IndexArray, AnyArray, AnyArray]:
         """Return entries per row, their columns, and their values."""
-        bits = self._column_bits
-        keys, counts = self._keys(texts, self._table, bits)
-        columns = (keys & np.uint32((1 << bits) - 1)).view(np.int32)
+        keys, counts = self._keys(texts, self._table, self._column_bits)
+        return self._valued(keys, counts, len(texts))
+
+    def _valued(self, keys: KeyArray, counts: AnyArray, n_rows: int) -> tuple[IndexArray, AnyArray, AnyArray]:
+        columns = (keys & np.uint32((1 << self._column_bits) - 1)).view(np.int32)
         values = _tf(counts) * self._weights.take(columns)
-        widths = self._block_widths(keys, len(texts))
+        widths = self._block_widths(keys, n_rows)
         values *= np.repeat(_inverse_lengths(values, widths), widths)
         return widths.reshape(-1, 2).sum(axis=1), columns, values
 
@@ -186,9 +208,9 @@ def _tally(keys: KeyArray) -> tuple[KeyArray, IndexArray]:
     return keys.take(first), np.diff(first, append=len(keys))
 
 
-def _tf(counts: IndexArray) -> SingleArray:
+def _tf(counts: AnyArray) -> SingleArray:
     table = 1 + np.log(np.arange(1, int(counts.max(initial=1)) + 1))
-    return table.astype(np.float32).take(counts - 1)
+    return table.astype(np.float32).take(counts.astype(np.int64) - 1)
 
 
 def _inverse_lengths(values: SingleArray, widths: IndexArray) -> SingleArray:

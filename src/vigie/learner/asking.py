@@ -11,14 +11,30 @@ import polars as pl
 from vigie.labels import Dimension, QuestionKind
 from vigie.learner.answers import Answers
 from vigie.learner.audit import Model, draw
-from vigie.learner.ranking import MAX_CANDIDATES, MAX_EMBEDDED, audit_drafts, candidates, knowing, marked, rank
-from vigie.store import Store
+from vigie.learner.ranking import (
+    MAX_CANDIDATES,
+    MAX_EMBEDDED,
+    MAX_SURVEYED,
+    NEW_URGENCY,
+    audit_drafts,
+    candidates,
+    half_answered,
+    knowing,
+    marked,
+    rank,
+    surveyed,
+)
+from vigie.learner.survey import Student, Survey
+from vigie.store import Store, microseconds
 from vigie.strategies import Strategy
 
 MIN_AUDIT_OPEN = 3
 MIN_PAUSE_SECONDS = 5.0
 REST = 10
 """Without a new model, ranking takes at most one part in so many of the learner's time."""
+
+TAUGHT = 600
+"""So many open groups, always the same, teach a student what a model says, beside those answered."""
 
 STUCK = 3
 """After so many turns of the audit without an audit answer, another group is drawn."""
@@ -69,6 +85,7 @@ class Asker:
         self._was_low = False
         self._queue: list[int] = []
         self._progress = (-1, 0)
+        self._survey = Survey(store.pool.described)
 
     def is_due(self) -> bool:
         """Tell whether new groups have come or the questions run low, and the last ranking is long enough ago."""
@@ -84,7 +101,7 @@ class Asker:
         """Draw for audit, rank the rest, and put the questions in place of those nobody has taken yet."""
         began = time.monotonic()
         situation = self._situation()
-        groups = self._store.pool.unlabelled()
+        groups = self._store.pool.sizes()
         drawn = self._audited(groups)
         self._store.questions.replace(audit_drafts(self._queue), QuestionKind.AUDIT)
         rest = groups.join(drawn, on="group_id", how="anti", maintain_order="left")
@@ -94,20 +111,56 @@ class Asker:
         n = self._open_questions + self._store.questions.counts()["leased"]
         effective = self._store.annotations.effective()
         embedder = knowing(self._make(dimensions)) if model is None else None
+        train = Answers.of(effective, dimensions).train
+        if model is not None and rest.height > MAX_CANDIDATES:
+            chosen = self._surveyed(rest, model, names, train["template"], since=half_answered(effective), rng=rng)
+        else:
+            chosen = candidates(rest, rng, MAX_CANDIDATES if embedder is None else MAX_EMBEDDED)
         drafts = rank(
-            marked(candidates(rest, rng, MAX_CANDIDATES if embedder is None else MAX_EMBEDDED), effective),
+            marked(self._described(chosen), effective),
             model,
             self._strategy,
             dimensions=names,
             n=n,
             rng=rng,
-            answered=Answers.of(effective, dimensions).train,
+            answered=train,
             embedder=embedder,
         )
         self._store.questions.replace(drafts, QuestionKind.STRATEGY)
         pause = max(MIN_PAUSE_SECONDS, REST * (time.monotonic() - began))
         self._was_low = self._is_low()
         self._seen, self._not_before = situation, self._clock() + timedelta(seconds=pause)
+
+    def _described(self, chosen: pl.DataFrame) -> pl.DataFrame:
+        """Return groups with their templates, in the order given; one that was evicted meanwhile is left out."""
+        known = self._store.pool.described(chosen["group_id"].to_list()).drop("count")
+        return chosen.join(known, on="group_id", how="inner", maintain_order="left")
+
+    def _surveyed(
+        self,
+        groups: pl.DataFrame,
+        model: Model,
+        names: Sequence[str],
+        answered: pl.Series,
+        *,
+        since: datetime | None,
+        rng: np.random.Generator,
+    ) -> pl.DataFrame:
+        """Return the groups that a student of the model is least sure of, and some others."""
+        texts = pl.concat([answered, self._store.pool.sample(TAUGHT)["template"]]).unique(maintain_order=True)
+        known = {dimension.name for dimension in model.dimensions}.intersection(names)
+        proba = {name: some for name, some in model.predict_proba(texts).items() if name in known}
+        if not proba:
+            return candidates(groups, rng, MAX_SURVEYED)
+        there = groups[self._survey.update(groups["group_id"].to_numpy())]
+        scores = self._survey.doubts(
+            there["group_id"].to_numpy(),
+            there["count"].to_numpy(),
+            Student.of(texts, proba),
+            since=None if since is None else microseconds(since),
+            urgency=NEW_URGENCY,
+        )
+        return surveyed(there, scores, rng, MAX_SURVEYED)
 
     def _situation(self) -> tuple[int, int]:
         return self._store.pool.size(), self._store.annotations.last_id()

@@ -225,7 +225,7 @@ class Learner:
 
     def _ask_if_due(self) -> None:
         if self._state.must_rank or self._asker.is_due():
-            self._asker.ask(self._trainer.champion(), tuple(self._dimensions()))
+            self._asker.ask(self._trainer.recalled_champion(), tuple(self._dimensions()))
             self._state.must_rank, self._state.has_asked = False, True
 
     def _save(self) -> None:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from vigie.store import Draft
 from vigie.strategies import Candidates, Choice, Strategy
 from vigie.strategies.cold_start import WeightedKMeans
 from vigie.strategies.diversity import BATCH
+from vigie.strategies.joint import best
 
 FloatArray = np.ndarray[Any, np.dtype[np.float64]]
 IntArray = np.ndarray[Any, np.dtype[np.int64]]
@@ -26,6 +28,9 @@ MAX_CANDIDATES = 10_000
 
 MAX_EMBEDDED = 2_000
 """How many of them before there is a model; a small sentence encoder takes ten seconds, and people wait for questions."""
+
+MAX_SURVEYED = 2_000
+"""How many of more groups than `MAX_CANDIDATES` a model is asked about, chosen by what a student says of all."""
 
 _WORD = re.compile(r"\w+")
 _PER_QUESTION = 10
@@ -43,7 +48,7 @@ def candidates(groups: pl.DataFrame, rng: np.random.Generator, n: int = MAX_CAND
     Parameters
     ----------
     groups
-        As `store.pool.unlabelled` returns them, largest first.
+        As `store.pool.sizes` or `store.pool.unlabelled` return them, largest first.
     rng
         Chooses the others.
     n
@@ -68,8 +73,45 @@ def marked(groups: pl.DataFrame, effective: pl.DataFrame) -> pl.DataFrame:
     effective
         As `store.annotations.effective` returns them; those for audit do not count.
     """
-    since = effective.filter(pl.col("purpose") != Purpose.AUDIT)["created_at"].median()
+    since = half_answered(effective)
     return groups.with_columns(is_new=False if since is None else pl.col("first_seen") > since)
+
+
+def half_answered(effective: pl.DataFrame) -> datetime | None:
+    """Return when half of what there is to learn from was answered; None before there is anything."""
+    middle: Any = effective.filter(pl.col("purpose") != Purpose.AUDIT)["created_at"].median()
+    return middle
+
+
+def surveyed(
+    groups: pl.DataFrame,
+    scores: FloatArray,
+    rng: np.random.Generator,
+    n: int,
+) -> pl.DataFrame:
+    """Return at most `n` groups: those with the best scores, and one in eight each of the largest and of all others.
+
+    Scores are a student's, which may be wrong about groups unlike all it has seen; these two eighths do not ask it.
+
+    Parameters
+    ----------
+    groups
+        Largest first.
+    scores
+        How much asking about each is worth, shape (n_groups,).
+    rng
+        Chooses among equals and the others.
+    n
+        At most so many.
+    """
+    if groups.height <= n:
+        return groups
+    chosen = np.zeros(groups.height, dtype=np.bool_)
+    chosen[: n // 8] = True
+    chosen[best(scores, n - 2 * (n // 8), rng)] = True
+    left = np.flatnonzero(~chosen)
+    chosen[rng.choice(left, min(n // 8, len(left)), replace=False)] = True
+    return groups.filter(pl.Series(chosen))
 
 
 def rank(

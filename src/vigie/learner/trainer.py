@@ -18,6 +18,7 @@ from vigie.learner.audit import Estimate
 from vigie.learner.measures import allowed, measures, metric_name
 from vigie.learner.numbers import measure
 from vigie.learner.promotion import Verdict, decide
+from vigie.learner.recalled import Recalled
 from vigie.learner.stopping import Point, agreement
 from vigie.learner.training import DataSet, recipe
 from vigie.learner.unanswered import unanswered
@@ -85,6 +86,8 @@ class Trainer:
         self._text = text
         self._champion: Artefact | None = None
         self._recipes: dict[tuple[Dimension, ...], str] = {}
+        self._before: tuple[str, Classifier] | None = None
+        self._recalled: tuple[str, Recalled] | None = None
 
     def prepare(self) -> None:
         """Make the registry where there is none, which may take seconds, before the first training needs it.
@@ -160,22 +163,41 @@ class Trainer:
         if not self.can_learn(effective, dimensions):
             raise ModelError("there is no answer to learn from; answer a question that is not for audit first")
         plan = self.recipe(dimensions)
-        classifier = data.fit(self._make, dimensions)
+        before = self._before[1] if self._before and self._before[0] == plan else None
+        classifier = data.fit(self._make, dimensions, before=before)
+        self._before = plan, classifier
         artefact = Artefact(classifier, tuple(dimensions), self._text, answers.agreed)
+        challenger = Recalled(artefact)
         n_messages = self._store.pool.messages()
         rest = unanswered(self._store, answers, n_messages=n_messages)
-        numbers = measure(answers, artefact, dimensions, n_messages=n_messages, rest=rest)
+        numbers = measure(answers, challenger, dimensions, n_messages=n_messages, rest=rest)
         artefact = replace(artefact, evidence={name: one.steps.evidence() for name, one in numbers.items() if one})
         tags = {_RECIPE: plan, _ANSWERS: str(n_answers(effective)), _LAST: str(last_annotation)}
-        metrics = measures(numbers) | self._stability(artefact, rest) | {"fit_seconds": time.monotonic() - began}
+        metrics = measures(numbers) | self._stability(challenger, rest) | {"fit_seconds": time.monotonic() - began}
         version = self._log(artefact, data, metrics, tags)
-        verdict = self._pass_gate(replace(artefact, version=version), answers.audit, dimensions)
+        verdict = self._pass_gate(replace(artefact, version=version), challenger, answers.audit, dimensions)
         accuracy = {name: one.accuracy if one else None for name, one in numbers.items()}
         return Trained(version, verdict, len(data), accuracy, time.monotonic() - began)
 
-    def _stability(self, challenger: Artefact, groups: pl.DataFrame) -> dict[str, float]:
-        """Return how far a version agrees with the champion, as metrics."""
+    def recalled_champion(self) -> Recalled | None:
+        """Return the champion with what it said before, None when there is none or it cannot be read.
+
+        Raises
+        ------
+        UnavailableError
+            The registry does not answer.
+        """
         champion = self.champion()
+        if champion is None:
+            return None
+        version = str(champion.version)
+        if self._recalled is None or self._recalled[0] != version:
+            self._recalled = version, Recalled(champion)
+        return self._recalled[1]
+
+    def _stability(self, challenger: Recalled, groups: pl.DataFrame) -> dict[str, float]:
+        """Return how far a version agrees with the champion, as metrics."""
+        champion = self.recalled_champion()
         found = {} if champion is None else agreement(champion, challenger, groups, challenger.dimensions)
         return {metric_name("stability", name): value for name, value in found.items()}
 
@@ -195,12 +217,14 @@ class Trainer:
             )
             return self._registry.log(record)
 
-    def _pass_gate(self, challenger: Artefact, audit: pl.DataFrame, dimensions: Sequence[Dimension]) -> Verdict:
+    def _pass_gate(
+        self, challenger: Artefact, recalled: Recalled, audit: pl.DataFrame, dimensions: Sequence[Dimension]
+    ) -> Verdict:
         version = str(challenger.version)
-        verdict = decide(self.champion(), challenger, audit, dimensions)
+        verdict = decide(self.recalled_champion(), recalled, audit, dimensions)
         if verdict.promote:
             self._registry.set_champion(version)
-            self._champion = challenger
+            self._champion, self._recalled = challenger, (version, recalled)
         else:
             self._registry.set_challenger(version)
         self._registry.mark(version, verdict.tags)

@@ -3,18 +3,21 @@
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import numpy as np
 import orjson
 import polars as pl
 
-from vigie.classifiers import Classifier
+from vigie.classifiers import Classifier, Continues
 from vigie.labels import Dimension
 from vigie.learner.answers import Answers
 from vigie.messages import label_column
 
 DIGEST_CHARACTERS = 32
+
+WARM_FROM = 1_000
+"""So many groups to learn from, and a training begins where the one before ended; with fewer, from nothing: it takes no time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +54,29 @@ class DataSet:
             digest.update(orjson.dumps([text, given], option=orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE))
         return digest.hexdigest()[:DIGEST_CHARACTERS]
 
-    def fit(self, make: Callable[[Sequence[Dimension]], Classifier], dimensions: Sequence[Dimension]) -> Classifier:
+    def fit(
+        self,
+        make: Callable[[Sequence[Dimension]], Classifier],
+        dimensions: Sequence[Dimension],
+        *,
+        before: object | None = None,
+    ) -> Classifier:
         """Return a new classifier that has learned from this.
+
+        Parameters
+        ----------
+        make
+            Builds a classifier, not fitted.
+        dimensions
+            What is asked now.
+        before
+            What the same ``make`` has learned from nearly this; from `WARM_FROM` groups on the new one begins there, if it can.
 
         Every group counts alike. Weighting them by the logarithm of their traffic changed nothing (log lines, 10 to
         120 answers: within 0.008 of accuracy over traffic and of macro-F1), since questions prefer large groups already.
         """
+        if isinstance(before, Continues) and len(self) >= WARM_FROM:
+            return cast("Classifier", before.continued(self.texts, self.labels))
         return make(dimensions).fit(self.texts, self.labels)
 
 

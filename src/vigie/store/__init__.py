@@ -22,7 +22,7 @@ from vigie.store.pool import Group, Pool, Sample
 from vigie.store.presence import Presence, Roster
 from vigie.store.questions import Draft, Questions
 from vigie.store.recorder import Recorder
-from vigie.store.tables import GroupState, QuestionState
+from vigie.store.tables import GroupState, QuestionState, microseconds
 from vigie.store.traffic import Series, Traffic
 from vigie.store.upgrade import upgrade
 
@@ -44,6 +44,7 @@ __all__ = [
     "Store",
     "Traffic",
     "Undone",
+    "microseconds",
     "utc_now",
 ]
 

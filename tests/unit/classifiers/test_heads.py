@@ -1,3 +1,4 @@
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -7,7 +8,7 @@ import pytest
 from scipy.sparse import csr_matrix
 
 from builders import a_dimension
-from vigie.classifiers.heads import Heads, encoded, learn
+from vigie.classifiers.heads import Heads, encoded, learn, places
 from vigie.classifiers.logistic import inner_products, solve
 from vigie.errors import ModelError
 
@@ -80,3 +81,35 @@ def test_encoded_when_labels_are_known_then_places() -> None:
 def test_encoded_when_a_label_is_unknown_then_error() -> None:
     with pytest.raises(ModelError, match="severity 'fatal' is unknown"):
         encoded(pl.DataFrame({"severity": ["fatal"]}), SEVERITY)
+
+
+def continued(before: Any, codes: list[int]) -> Any:
+    n = len(codes)
+    fit = partial(solve, inner_products(csr_matrix(np.eye(n, dtype=np.float32))), penalty=1.0)
+    known = Heads([SEVERITY], {"severity": before}).at(np.where(np.arange(n) < len(before.dual), np.arange(n), -1))
+    return learn({"severity": np.array(codes)}, np.ones(n), np.arange(n), fit, seed=0, before=known)["severity"]
+
+
+def test_learn_when_there_are_few_more_answers_then_the_temperature_of_before_holds() -> None:
+    before = learned({"severity": [0, 1] * 20})["severity"]
+
+    few = continued(replace(before, temperature=1.5), [0, 1] * 22)
+    many = continued(replace(before, temperature=1.5), [0, 1] * 23)
+
+    assert (few.temperature, few.n_calibrated, few.n_answers) == (1.5, 40, 44)
+    assert many.temperature != 1.5
+    assert many.n_calibrated == 46
+
+
+def test_learn_when_a_label_is_given_for_the_first_time_then_it_is_told_apart_and_calibrated() -> None:
+    before = learned({"severity": [0, 2] * 20})["severity"]
+
+    head = continued(before, [*([0, 2] * 20), 1])
+
+    assert head.seen == (0, 1, 2)
+    assert head.n_calibrated == 41
+    assert head.dual[-1].argmax() == 1
+
+
+def test_places_when_a_text_is_there_twice_or_not_then_its_first_row_or_none() -> None:
+    assert places(pl.Series(["b", "a", "c"]), pl.Series(["a", "b", "b"])).tolist() == [1, 0, -1]

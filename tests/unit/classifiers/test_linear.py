@@ -225,3 +225,25 @@ def test_load_when_arrays_hold_objects_then_error(tmp_path: Path) -> None:
 
     with pytest.raises(ModelError, match="train again"):
         LinearClassifier.load(tmp_path)
+
+
+def test_continued_when_answers_came_then_what_fit_learns_and_the_one_before_stays() -> None:
+    texts, labels = log_lines(200)
+    before = LinearClassifier([SEVERITY, CATEGORY]).fit(texts.head(190), labels.head(190))
+    said = before.predict_proba(texts)
+
+    warm = before.continued(texts, labels).predict_proba(texts)
+    cold = LinearClassifier([SEVERITY, CATEGORY]).fit(texts, labels).predict_proba(texts)
+
+    assert all(np.abs(warm[name] - cold[name]).mean() < 0.02 for name in cold)
+    assert all((before.predict_proba(texts)[name] == said[name]).all() for name in said)
+
+
+def test_continued_when_loaded_then_fitted_from_nothing(tmp_path: Path) -> None:
+    texts, labels = log_lines(60)
+    fitted().save(tmp_path)
+
+    again = LinearClassifier.load(tmp_path).continued(texts, labels).predict_proba(texts)
+
+    cold = fitted().predict_proba(texts)
+    assert all((again[name] == cold[name]).all() for name in cold)

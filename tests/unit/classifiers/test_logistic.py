@@ -82,3 +82,28 @@ def test_inner_products_when_too_many_rows_to_keep_then_the_same_product(monkeyp
 
     np.testing.assert_allclose(inner_products(rows)(vectors), dense, rtol=1e-4, atol=1e-4)
     np.testing.assert_allclose(dense, with_ones(rows) @ (with_ones(rows).T @ vectors))
+
+
+def test_solve_when_begun_near_the_solution_then_the_same_as_from_nothing() -> None:
+    rows, targets = rows_and_targets()
+    few = np.where(np.arange(60) < 55, 1.0, 0.0)
+    product = inner_products(rows)
+    exact = {"penalty": 0.1, "tolerance": 1e-6, "max_iterations": 1000}
+    (before,) = solve(product, [Problem(targets, few, 3)], **exact)  # type: ignore[arg-type]
+
+    (warm,) = solve(product, [Problem(targets, np.ones(60), 3, before.dual)], **exact)  # type: ignore[arg-type]
+    (cold,) = solve(product, [Problem(targets, np.ones(60), 3)], **exact)  # type: ignore[arg-type]
+
+    np.testing.assert_allclose(warm.scores, cold.scores, atol=1e-3)
+
+
+def test_solve_when_new_rows_hardly_show_in_the_gradient_then_they_are_learned_all_the_same() -> None:
+    rows, targets = rows_and_targets()
+    product = inner_products(rows)
+    (before,) = solve(product, [Problem(targets, np.ones(60), 3)], penalty=0.1, tolerance=1e-6, max_iterations=1000)
+    without = before.dual.copy()
+    without[-1] = 0
+
+    (warm,) = solve(product, [Problem(targets, np.ones(60), 3, without)], penalty=0.1, tolerance=0.9)
+
+    assert np.abs(warm.dual[-1]).max() > 0.3 * np.abs(before.dual[-1]).max()

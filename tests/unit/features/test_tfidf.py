@@ -137,3 +137,15 @@ def test_transform_when_raced_against_scikit_learn_then_three_times_as_fast() ->
 
     mine = min(seconds(features.transform, texts) for _ in range(3))
     assert seconds(reference.transform, listed) > 3 * mine
+
+
+@pytest.mark.parametrize("bits", [8, 20])
+def test_fit_transform_when_compared_with_fit_and_transform_then_the_same(bits: int) -> None:
+    texts = pl.concat([many_texts(700), TEXTS])
+    two, one = HashedTfidf(bits=bits), HashedTfidf(bits=bits)
+
+    expected, found = two.fit(texts).transform(texts), one.fit_transform(texts)
+
+    assert (expected != found).nnz == 0
+    assert expected.shape == found.shape
+    np.testing.assert_array_equal(one.arrays()["buckets"], two.arrays()["buckets"])

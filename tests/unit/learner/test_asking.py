@@ -9,6 +9,7 @@ from builders import NOON, a_labelled_batch
 from learner_fakes import SEVERITY, KnowingModel
 from store_fixtures import SettableClock
 from vigie.labels import Annotation, Dimension, Purpose, Question, QuestionKind
+from vigie.learner import asking
 from vigie.learner.asking import Asker
 from vigie.learner.ranking import MAX_EMBEDDED
 from vigie.store import Store
@@ -236,3 +237,51 @@ def test_ask_when_a_classifier_knows_meanings_then_the_first_questions_are_typic
 
     reasons = [question.reason["why"] for question in lease(store, 60) if question.kind == QuestionKind.STRATEGY]
     assert set(reasons[:20]) == {"typical"}
+
+
+class Reluctant(KnowingModel):
+    """Unsure of what `doubtful` says, sure of the rest."""
+
+    def predict_proba(self, templates: pl.Series) -> dict[str, Any]:
+        unsure = templates.str.contains("doubtful").to_numpy()
+        rest = len(SEVERITY.labels) - 1
+        first = np.where(unsure, 1 / (rest + 1), 0.99)
+        proba = np.repeat(((1 - first) / rest)[:, None], rest + 1, axis=1)
+        proba[:, 0] = first
+        return {"severity": proba}
+
+
+def test_ask_when_there_are_more_groups_than_a_strategy_sees_then_the_doubtful_are_found_however_small(
+    store: Store, clock: SettableClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(asking, "MAX_CANDIDATES", 50)
+    monkeypatch.setattr(asking, "MAX_SURVEYED", 40)
+    fill(store, 300)
+    store.record("late", a_labelled_batch(*[f"doubtful word{row}" for row in range(10)]))
+
+    an_asker(store, clock, open_questions=8).ask(Reluctant({}), [SEVERITY])
+
+    asked = [one for one in lease(store, 11) if one.reason["why"] == "uncertain"]
+    assert len(asked) == 8
+    assert all(one.template.startswith("doubtful") for one in asked)
+
+
+def test_ask_when_a_learner_starts_anew_then_the_same_questions(
+    store: Store, clock: SettableClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(asking, "MAX_CANDIDATES", 50)
+    monkeypatch.setattr(asking, "MAX_SURVEYED", 40)
+    fill(store, 300)
+    asker = an_asker(store, clock)
+
+    def asked() -> list[int]:
+        questions = store.questions.lease("ann", 30, 600)
+        store.questions.release("ann", [one.id for one in questions])
+        return [one.group_id for one in questions]
+
+    asker.ask(Reluctant({}), [SEVERITY])
+    asker.ask(Reluctant({}), [SEVERITY])
+    before = asked()
+    an_asker(store, clock).ask(Reluctant({}), [SEVERITY])
+
+    assert sorted(asked()) == sorted(before)

@@ -7,7 +7,17 @@ import pytest
 from builders import NOON, a_dimension
 from learner_fakes import SEVERITY, KnowingModel, Said, effective
 from vigie.labels import QuestionKind
-from vigie.learner.ranking import NEW_URGENCY, audit_drafts, candidates, first_questions, knowing, marked, rank, spread
+from vigie.learner.ranking import (
+    NEW_URGENCY,
+    audit_drafts,
+    candidates,
+    first_questions,
+    knowing,
+    marked,
+    rank,
+    spread,
+    surveyed,
+)
 from vigie.strategies import Candidates, Choice, Strategy
 from vigie.strategies.cold_start import TypiClust, WeightedKMeans
 from vigie.strategies.uncertainty import Margin
@@ -257,3 +267,25 @@ def test_marked_when_nothing_was_answered_for_training_then_nothing_is_new() -> 
 
     assert marked(groups, effective())["is_new"].to_list() == [False, False]
     assert marked(groups, effective(Said(1, "info", purpose="audit")))["is_new"].to_list() == [False, False]
+
+
+def test_surveyed_when_there_are_many_groups_then_the_best_and_some_of_the_largest_and_of_the_others() -> None:
+    groups = pl.DataFrame({"group_id": range(1000), "count": range(1000, 0, -1)})
+    scores = np.zeros(1000)
+    scores[500:560] = 1
+
+    chosen = surveyed(groups, scores, np.random.default_rng(0), 80)
+    again = surveyed(groups, scores, np.random.default_rng(0), 80)
+
+    ids = chosen["group_id"].to_list()
+    assert chosen.height <= 80
+    assert set(range(500, 560)) <= set(ids)
+    assert set(range(10)) <= set(ids)
+    assert ids == sorted(ids) == again["group_id"].to_list()
+    assert len(set(ids) - set(range(500, 560)) - set(range(10))) == 10
+
+
+def test_surveyed_when_there_are_few_groups_then_all() -> None:
+    groups = pl.DataFrame({"group_id": [1, 2], "count": [2, 1]})
+
+    assert surveyed(groups, np.zeros(2), np.random.default_rng(0), 10).height == 2

@@ -2,6 +2,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+import polars as pl
 import pytest
 
 from builders import NOON, a_labelled_batch
@@ -10,6 +12,7 @@ from vigie.classifiers.artefact import Artefact
 from vigie.classifiers.linear import LinearClassifier
 from vigie.errors import ModelError, UnavailableError
 from vigie.labels import Annotation, Dimension, Purpose
+from vigie.learner import training
 from vigie.learner.trainer import Learned, Trained, Trainer, points
 from vigie.store import Store
 
@@ -241,3 +244,28 @@ def test_points_when_versions_were_learned_otherwise_then_only_those_like_the_ne
 
     assert [point.n_answers for point in points(registry.versions())] == [5, 4]
     assert points([]) == []
+
+
+def test_train_when_there_are_many_answers_then_it_begins_where_the_training_before_ended(
+    store: Store, registry: MemoryRegistry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(training, "WARM_FROM", 4)
+    begun: list[int] = []
+
+    class Counting(LinearClassifier):
+        def continued(self, *given: Any) -> Any:
+            begun.append(len(given[0]))
+            return super().continued(*given)
+
+    trainer = a_trainer(store, registry, Counting)
+    learn_truth(store)
+    train(store, trainer)
+    annotate(store, "disk broken", "error")
+    train(store, trainer)
+
+    assert begun == [5]
+    train(store, a_trainer(store, registry, Counting))
+    assert begun == [5]
+    cold = Artefact.load(registry.fetch("3")).predict_proba(pl.Series(list(TRUTH)))["severity"]
+    warm = Artefact.load(registry.fetch("2")).predict_proba(pl.Series(list(TRUTH)))["severity"]
+    np.testing.assert_allclose(warm, cold, atol=0.05)

@@ -224,3 +224,22 @@ def test_sample_when_taken_then_only_open_groups_come_and_always_the_same(store:
     assert store.pool.sample(20).equals(found)
     assert found.columns == store.pool.unlabelled(1).columns
     assert found["template"].to_list() != store.pool.unlabelled(20)["template"].to_list()
+
+
+def test_sizes_when_groups_differ_in_size_then_those_of_unlabelled_in_its_order(store: Store) -> None:
+    store.record("kafka", a_labelled_batch("small", "big", "middle", "big", "middle", "big", "answered"))
+    annotate(store, "answered")
+
+    assert store.pool.sizes().equals(store.pool.unlabelled().select("group_id", "count"))
+
+
+def test_described_when_some_are_gone_or_answered_then_what_there_is(store: Store) -> None:
+    store.record("kafka", a_labelled_batch("one", "two", "two"))
+    annotate(store, "one")
+    known = store.pool.counts().sort("group_id")
+
+    found = store.pool.described([999, *known["group_id"]])
+
+    assert found.columns == ["group_id", "template", "count", "first_seen", "last_seen"]
+    assert found.select("group_id", "template", "count").equals(known)
+    assert store.pool.described([]).height == 0
