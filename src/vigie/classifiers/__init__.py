@@ -7,6 +7,7 @@ from typing import Any, Protocol, Self, runtime_checkable
 import numpy as np
 import polars as pl
 
+from vigie.features.encoder_cache import Embeddings, SingleArray
 from vigie.labels import Dimension, WordWeight
 
 FloatArray = np.ndarray[Any, np.dtype[np.float64]]
@@ -77,6 +78,18 @@ class Embeds(Protocol):
 
         Texts alike lie close. It is pure, and a batch equals one by one.
         """
+
+
+@runtime_checkable
+class Encodes(Protocol):
+    """What a classifier offers that looks at sentence embeddings, so that they can be made ahead and kept."""
+
+    @property
+    def embeddings(self) -> Embeddings:
+        """The encoder, with what it remembers."""
+
+    def embed(self, texts: pl.Series) -> SingleArray:
+        """Return the embeddings of normalised texts, shape (n, d), encoding those that are not known."""
 
 
 def needs_answers(classifier: object) -> bool:

@@ -13,6 +13,7 @@ from vigie.classifiers import Classifier
 from vigie.labels import Dimension
 from vigie.learner.asking import Asker
 from vigie.learner.attempts import Attempts
+from vigie.learner.embedding import Embedding
 from vigie.learner.trainer import Learned, Trained, Trainer, n_answers
 from vigie.learner.training import n_changed
 from vigie.learner.turn import Turn
@@ -100,10 +101,12 @@ class Learner:
             clock=clock,
             make=classifier,
         )
+        self._embedding = Embedding(store, make=classifier, clock=clock)
         self._turn = Turn(store.presence)
         self._looking = Attempts("looking for answers", clock)
         self._training = Attempts("training", clock)
         self._asking = Attempts("choosing questions", clock)
+        self._encoding = Attempts("encoding the pool", clock)
         self._state = _Progress()
 
     def run(self, stop: threading.Event, *, niceness: int = 0) -> None:
@@ -122,7 +125,7 @@ class Learner:
         self._looking.run(self._trainer.prepare)
         while not stop.is_set():
             self._looking.run(self.step)
-            stop.wait(POLL_SECONDS)
+            stop.wait(0 if self._embedding.is_busy and not self._encoding.problem else POLL_SECONDS)
 
     def step(self) -> None:
         """Do what is due, if it is this learner's turn.
@@ -138,6 +141,7 @@ class Learner:
         self._look()
         self._training.run(self._train_if_due)
         self._asking.run(self._ask_if_due)
+        self._encoding.run(self._embed_some)
 
     def train(self) -> Trained:
         """Train now, due or not.
@@ -155,9 +159,12 @@ class Learner:
     def details(self) -> dict[str, object]:
         """Return what the learner says about itself; from any thread."""
         state, trained = self._state, self._state.trained
-        problems = [work.problem for work in (self._looking, self._training, self._asking) if work.problem]
+        problems = [
+            work.problem for work in (self._looking, self._training, self._asking, self._encoding) if work.problem
+        ]
         return {
             **self._turn.details(),
+            **self._embedding.details(),
             "training": state.is_training,
             "answers_since": state.n_new,
             "retrain_after": self._plan.retrain_after_answers,
@@ -213,6 +220,9 @@ class Learner:
             extra={"action": "trained"},
         )
         return trained
+
+    def _embed_some(self) -> None:
+        self._embedding.step(self._dimensions())
 
     def _ask_if_due(self) -> None:
         if self._state.must_rank or self._asker.is_due():

@@ -122,11 +122,15 @@ class StreamSettings(Section):
 
 
 class PoolSettings(Section):
-    """``[pool]``: how much of the stream is kept for questions; what is beyond is evicted, least useful first."""
+    """``[pool]``: how much of the stream is kept for questions; what is beyond is evicted, least useful first.
+
+    ``max_embeddings`` is for classifiers that encode: 1.6 kB each in the database, those of the smallest groups evicted first.
+    """
 
     max_groups: int = Field(default=1_000_000, ge=100)
     samples_per_group: int = Field(default=5, ge=1, le=100)
     max_inbox: int = Field(default=100_000, ge=1)
+    max_embeddings: int = Field(default=100_000, ge=100)
 
 
 class RulesSettings(Section):
