@@ -265,6 +265,7 @@ class Project:
                 audit_every=learning.audit_every,
                 open_questions=learning.open_questions,
                 seed=learning.seed,
+                serving=learning.serving,
             ),
         )
 

@@ -2,15 +2,16 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Protocol, Self, runtime_checkable
+from typing import Any, Protocol, Self, TypeGuard, runtime_checkable
 
 import numpy as np
 import polars as pl
 
-from vigie.features.encoder_cache import Embeddings, SingleArray
+from vigie.features.encoder_cache import Embeddings
 from vigie.labels import Dimension, WordWeight
 
 FloatArray = np.ndarray[Any, np.dtype[np.float64]]
+SingleArray = np.ndarray[Any, np.dtype[np.float32]]
 
 
 class Classifier(Protocol):
@@ -80,9 +81,10 @@ class Embeds(Protocol):
         """
 
 
-@runtime_checkable
-class Encodes(Protocol):
-    """What a classifier offers that looks at sentence embeddings, so that they can be made ahead and kept."""
+class Encodes(Classifier, Embeds, Protocol):
+    """A classifier that looks at sentence embeddings, which can be made ahead and kept."""
+
+    dimensions: tuple[Dimension, ...]
 
     @property
     def embeddings(self) -> Embeddings:
@@ -90,6 +92,11 @@ class Encodes(Protocol):
 
     def embed(self, texts: pl.Series) -> SingleArray:
         """Return the embeddings of normalised texts, shape (n, d), encoding those that are not known."""
+
+
+def encodes(classifier: object) -> TypeGuard[Encodes]:
+    """Return whether a classifier looks at sentence embeddings; its encoder is not read to find out."""
+    return hasattr(type(classifier), "embeddings")
 
 
 def needs_answers(classifier: object) -> bool:

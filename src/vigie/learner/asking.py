@@ -11,6 +11,7 @@ import polars as pl
 from vigie.labels import Dimension, QuestionKind
 from vigie.learner.answers import Answers
 from vigie.learner.audit import Model, draw
+from vigie.learner.embedding import ready
 from vigie.learner.ranking import MAX_CANDIDATES, MAX_EMBEDDED, audit_drafts, candidates, knowing, marked, rank
 from vigie.store import Store
 from vigie.strategies import Strategy
@@ -94,8 +95,9 @@ class Asker:
         n = self._open_questions + self._store.questions.counts()["leased"]
         effective = self._store.annotations.effective()
         embedder = knowing(self._make(dimensions)) if model is None else None
+        chosen = candidates(rest, rng, MAX_CANDIDATES if embedder is None else MAX_EMBEDDED)
         drafts = rank(
-            marked(candidates(rest, rng, MAX_CANDIDATES if embedder is None else MAX_EMBEDDED), effective),
+            marked(ready(chosen, getattr(model, "classifier", None)), effective),
             model,
             self._strategy,
             dimensions=names,

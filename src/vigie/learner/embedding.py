@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 import polars as pl
 
-from vigie.classifiers import Encodes
+from vigie.classifiers import Encodes, encodes
 from vigie.labels import Dimension
 from vigie.store import Store
 
@@ -19,6 +19,29 @@ AHEAD = 2_000
 PAUSE_SECONDS = 5.0
 REST = 20
 """A look-up that took this long is not repeated for so many times as long."""
+
+
+MAX_UNKNOWN = 500
+"""Groups that a ranking may encode, which takes three seconds; the others wait until they are encoded in the background."""
+
+
+def ready(groups: pl.DataFrame, classifier: object, n: int = MAX_UNKNOWN) -> pl.DataFrame:
+    """Return the groups whose embeddings are known and the first `n` of the others, in their order; all if nothing is encoded.
+
+    Parameters
+    ----------
+    groups
+        With ``template``.
+    classifier
+        Which is to look at them.
+    n
+        At most so many are encoded.
+    """
+    if not encodes(classifier):
+        return groups
+    _, missing = classifier.embeddings.known(groups["template"])
+    late = pl.Series(missing[n:], dtype=pl.Int64)
+    return groups.filter(~pl.int_range(groups.height, dtype=pl.Int64).is_in(late.implode()))
 
 
 class Embedding:
@@ -70,6 +93,22 @@ class Embedding:
             del self._ahead[: len(texts)]
             self._done += len(texts)
 
+    def comes_first(self, dimensions: Sequence[Dimension]) -> bool:
+        """Tell whether so many answered groups are not encoded that a training would wait for long; they are then encoded next.
+
+        So it is after an import: encoded a slice at a time, they are stored even if the learner is stopped before it trains.
+        """
+        encodes = self._classifier(dimensions)
+        if encodes is None:
+            return False
+        texts = self._store.embeddings.missing(encodes.embeddings.encoder.digest, AHEAD, answered=True)
+        _, unknown = encodes.embeddings.known(pl.Series(texts, dtype=pl.String))
+        if len(unknown) <= SLICE:
+            return False
+        self._ahead = [texts[row] for row in unknown]
+        self._done, self._total = 0, len(unknown)
+        return True
+
     def details(self) -> dict[str, object]:
         """Return how many templates of how many are embedded; nothing where nothing is encoded. From any thread."""
         return {"embedded": self._done, "to_embed": self._total} if self._total else {}
@@ -78,7 +117,7 @@ class Embedding:
         """Return the classifier if it encodes; a change of settings starts the learner anew."""
         if not self._is_known:
             made = self._make(tuple(dimensions))
-            self._encodes, self._is_known = made if isinstance(made, Encodes) else None, True
+            self._encodes, self._is_known = made if encodes(made) else None, True
         return self._encodes
 
     def _look(self, encodes: Encodes) -> None:

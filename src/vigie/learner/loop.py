@@ -14,6 +14,7 @@ from vigie.labels import Dimension
 from vigie.learner.asking import Asker
 from vigie.learner.attempts import Attempts
 from vigie.learner.embedding import Embedding
+from vigie.learner.serving import Choice, Serving
 from vigie.learner.trainer import Learned, Trained, Trainer, n_answers
 from vigie.learner.training import n_changed
 from vigie.learner.turn import Turn
@@ -42,6 +43,8 @@ class Plan:
         How many questions are kept open.
     seed
         For everything drawn at random.
+    serving
+        What model versions serve with, where the classifier encodes.
     """
 
     retrain_after_answers: int = 10
@@ -49,6 +52,7 @@ class Plan:
     audit_every: int = 10
     open_questions: int = 50
     seed: int = 0
+    serving: Choice = "auto"
 
 
 class Learner:
@@ -91,7 +95,8 @@ class Learner:
         self._dimensions = dimensions
         self._plan = plan
         self._clock = clock
-        self._trainer = Trainer(store, registry, make=classifier, text=text)
+        serving = Serving(store, plan.serving)
+        self._trainer = Trainer(store, registry, make=classifier, text=text, serving=serving)
         self._asker = Asker(
             store,
             strategy,
@@ -189,7 +194,8 @@ class Learner:
             state.learned = self._trainer.learned()
             state.is_informed = True
         state.count(self._trainer.recipe(dimensions), self._clock())
-        if self._is_due(dimensions) and self._trainer.can_learn(state.effective, dimensions):
+        is_possible = self._is_due(dimensions) and self._trainer.can_learn(state.effective, dimensions)
+        if is_possible and not self._embedding.comes_first(dimensions):
             self._train()
 
     def _is_due(self, dimensions: Sequence[Dimension]) -> bool:

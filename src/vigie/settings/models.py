@@ -144,6 +144,9 @@ class LearningSettings(Section):
     """``[learning]``: what learns, what is asked, and when.
 
     ``encoder`` is what makes sentence embeddings for classifiers that use them: a folder, a hub id, or ``default``.
+    ``serving`` is what labels where the classifier encodes: ``full`` encodes every template; ``cascade`` the three in five that a
+    student of the full model is least sure about; ``student`` none; ``auto`` takes ``cascade`` where many messages have a template of their own, else
+    ``full``.
     ``worthwhile_gain`` is the gain in accuracy below which the next 50 answers are not worth the while.
     """
 
@@ -151,6 +154,7 @@ class LearningSettings(Section):
     parameters: dict[str, Any] = Field(default_factory=dict)
     encoder: str = Field(default="default", min_length=1)
     encoder_threads: int = Field(default=1, ge=1, le=64)
+    serving: Literal["auto", "full", "cascade", "student"] = "auto"
     strategy: str = "cluster_margin.v1"
     retrain_after_answers: int = Field(default=10, ge=1)
     retrain_after_seconds: float = Field(default=300.0, gt=0)

@@ -82,20 +82,28 @@ class StoredEmbeddings:
                 insert_rows(connection, new, rows[start : start + _AT_ONCE])
         self._shrink(encoder)
 
-    def missing(self, encoder: str, limit: int) -> list[str]:
-        """Return at most `limit` templates without an embedding, of the groups that nobody has answered, the largest first.
+    def missing(self, encoder: str, limit: int, *, answered: bool = False) -> list[str]:
+        """Return at most `limit` templates of groups without an embedding, the largest first.
 
-        Groups beyond the `max_rows` largest are left out: they would be evicted at once.
+        Parameters
+        ----------
+        encoder
+            Its digest.
+        limit
+            At most so many.
+        answered
+            Of groups that people have answered; else of those that nobody has, but for those beyond the `max_rows` largest,
+            which would be evicted at once.
         """
-        wanted = _wanted(self.max_rows)
+        wanted = _wanted(self.max_rows, GroupState.ANSWERED if answered else GroupState.OPEN)
         query = select(wanted.c.template).where(~_kept(encoder, wanted.c.digest))
         query = query.order_by(wanted.c.count.desc(), wanted.c.id.desc()).limit(limit)
         with self._database.read() as connection:
             return frame(connection, query)["template"].to_list()
 
     def progress(self, encoder: str) -> tuple[int, int]:
-        """Return how many of the groups that `missing` speaks of have an embedding, and how many there are; 100,000 take 0.2 s."""
-        wanted = _wanted(self.max_rows)
+        """Return how many groups without an answer have an embedding, and how many could; 100,000 take 0.2 s."""
+        wanted = _wanted(self.max_rows, GroupState.OPEN)
         there = select(func.count()).select_from(wanted).where(_kept(encoder, wanted.c.digest))
         with self._database.read() as connection:
             total = connection.execute(select(func.count()).select_from(wanted)).scalar_one()
@@ -126,9 +134,9 @@ def _digest(text: str) -> bytes:
     return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 
-def _wanted(n: int) -> Any:
+def _wanted(n: int, state: GroupState) -> Any:
     query = select(groups.c.id, groups.c.digest, groups.c.template, groups.c.count)
-    query = query.where(groups.c.state == GroupState.OPEN)
+    query = query.where(groups.c.state == state)
     return query.order_by(groups.c.count.desc(), groups.c.id.desc()).limit(n).subquery("wanted")
 
 

@@ -15,7 +15,7 @@ from vigie.errors import UnavailableError
 from vigie.features.encoder_cache import attach, embeddings
 from vigie.features.encoder_files import find
 from vigie.labels import Annotation, Dimension, Purpose
-from vigie.learner.embedding import SLICE, Embedding
+from vigie.learner.embedding import SLICE, Embedding, ready
 from vigie.store import Store
 
 DIMENSIONS = (a_dimension(),)
@@ -153,6 +153,32 @@ def test_step_when_groups_are_answered_then_they_do_not_wait_any_more(
     assert embedding.details() == {"embedded": 2, "to_embed": 2}
 
 
+def test_comes_first_when_many_answers_were_brought_in_then_they_are_encoded_before_a_training(
+    store: Store, embedding: Embedding, encoder: str, clock: SettableClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = record(store, SLICE + 8)
+    answered = store.pool.unlabelled()["group_id"][: SLICE + 1].to_list()
+    store.annotations.add([Annotation(group, "severity", "info", "ann", Purpose.TRAIN, NOON) for group in answered])
+
+    assert embedding.comes_first(DIMENSIONS)
+    embedding.step(DIMENSIONS)
+    assert embedding.details() == {"embedded": SLICE, "to_embed": SLICE + 1}
+    assert not embedding.comes_first(DIMENSIONS)  # a training encodes the last one itself
+
+    restart()
+    asked, again = encoded(monkeypatch), made(store, encoder, clock)
+    assert not again.comes_first(DIMENSIONS)
+    HybridClassifier(DIMENSIONS, encoder=encoder).embed(pl.Series(names[: SLICE + 1]))
+    assert asked == [names[SLICE]]
+
+
+def test_comes_first_when_nothing_is_encoded_then_never(store: Store, clock: SettableClock) -> None:
+    def make(asked: tuple[Dimension, ...]) -> LinearClassifier:
+        return LinearClassifier(asked)
+
+    assert not Embedding(store, make=make, clock=clock).comes_first(DIMENSIONS)
+
+
 def test_step_when_the_classifier_does_not_encode_then_there_is_nothing_to_do(
     store: Store, clock: SettableClock
 ) -> None:
@@ -219,3 +245,15 @@ def test_predict_proba_when_embeddings_are_stored_then_the_same_to_the_last_bit_
     restart()
     single = [model.predict_proba(TEXTS[row : row + 1])["severity"] for row in range(len(TEXTS))]
     np.testing.assert_array_equal(np.concatenate(single), fresh)
+
+
+def test_ready_when_many_groups_are_not_embedded_then_only_some_of_them_are_left_in_their_order(encoder: str) -> None:
+    classifier = HybridClassifier(DIMENSIONS, encoder=encoder)
+    classifier.embed(TEXTS[[1, 4, 9]])
+    groups = pl.DataFrame({"template": TEXTS})
+
+    assert ready(groups, classifier, 2)["template"].to_list() == TEXTS[[0, 1, 2, 4, 9]].to_list()
+    assert ready(groups, classifier, 0)["template"].to_list() == TEXTS[[1, 4, 9]].to_list()
+    assert ready(groups, classifier)["template"].to_list() == TEXTS.to_list()
+    assert ready(groups.clear(), classifier).is_empty()
+    assert ready(groups, LinearClassifier(DIMENSIONS), 2) is groups

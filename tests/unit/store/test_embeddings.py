@@ -87,6 +87,7 @@ def test_missing_when_some_groups_are_embedded_then_the_others_largest_first(sto
 
     assert store.embeddings.missing(ENCODER, 10) == ["large", "small"]
     assert store.embeddings.missing(ENCODER, 1) == ["large"]
+    assert store.embeddings.missing(ENCODER, 10, answered=True) == ["answered"]
     assert store.embeddings.progress(ENCODER) == (1, 3)
     assert store.embeddings.missing(OTHER, 10) == ["middle", "small"]
 
