@@ -97,7 +97,7 @@ class Asker:
         embedder = knowing(self._make(dimensions)) if model is None else None
         chosen = candidates(rest, rng, MAX_CANDIDATES if embedder is None else MAX_EMBEDDED)
         drafts = rank(
-            marked(ready(chosen, getattr(model, "classifier", None)), effective),
+            marked(ready(chosen, embedder or getattr(model, "classifier", None)), effective),
             model,
             self._strategy,
             dimensions=names,

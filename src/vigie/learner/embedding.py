@@ -21,8 +21,8 @@ REST = 20
 """A look-up that took this long is not repeated for so many times as long."""
 
 
-MAX_UNKNOWN = 500
-"""Groups that a ranking may encode, which takes three seconds; the others wait until they are encoded in the background."""
+MAX_UNKNOWN = 300
+"""Groups that a ranking may encode, which takes two seconds; the others wait until they are encoded in the background."""
 
 
 def ready(groups: pl.DataFrame, classifier: object, n: int = MAX_UNKNOWN) -> pl.DataFrame:

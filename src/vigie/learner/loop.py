@@ -228,7 +228,11 @@ class Learner:
         return trained
 
     def _embed_some(self) -> None:
+        was_busy = self._embedding.is_busy
         self._embedding.step(self._dimensions())
+        if was_busy and not self._embedding.is_busy and not self._state.has_encoded:
+            # The first questions were chosen among what was encoded then.
+            self._state.must_rank, self._state.has_encoded = True, True
 
     def _ask_if_due(self) -> None:
         if self._state.must_rank or self._asker.is_due():
@@ -252,6 +256,7 @@ class _Progress:
     is_training: bool = False
     must_rank: bool = False
     has_asked: bool = False
+    has_encoded: bool = False
     trained: Trained | None = None
 
     def count(self, recipe: str, now: datetime) -> None:
