@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 
 from builders import a_dimension
-from tiny_encoder import lasting_encoder
+from tiny_encoder import lasting_encoder, tiny_encoder
 from vigie.classifiers.artefact import Artefact
 from vigie.classifiers.cascade import CascadeClassifier
 from vigie.classifiers.hybrid import HybridClassifier
@@ -135,6 +135,21 @@ def test_load_when_one_file_is_broken_then_error(tmp_path: Path, file: str, dama
 
     with pytest.raises(ModelError):
         CascadeClassifier.load(tmp_path)
+
+
+def test_load_when_the_encoder_is_gone_or_another_then_error(tmp_path: Path) -> None:
+    encoder = tiny_encoder(tmp_path / "encoder")
+    model = CascadeClassifier(DIMENSIONS, encoder=str(encoder)).fit(TEXTS, LABELS)
+    model.teach(TEXTS)
+    (tmp_path / "model").mkdir()
+    model.save(tmp_path / "model")
+    tiny_encoder(encoder, seed=1)
+    with pytest.raises(ModelError, match="train again"):
+        CascadeClassifier.load(tmp_path / "model")
+
+    (encoder / "model.onnx").unlink()
+    with pytest.raises(ModelError):
+        CascadeClassifier.load(tmp_path / "model")
 
 
 def test_load_when_the_student_is_of_other_labels_or_the_format_is_newer_then_error(tmp_path: Path) -> None:
