@@ -56,7 +56,8 @@ class Judge:
             self._asked = model, Remembering(model)
         answers = Answers.of(store.annotations.effective(), dimensions)
         n_messages = store.pool.messages()
-        rest = unanswered(store, answers, n_messages=n_messages)
+        classifier = getattr(model, "classifier", None)
+        rest = unanswered(store, answers, n_messages=n_messages, classifier=classifier)
         return measure(answers, self._asked[1], dimensions, n_messages=n_messages, rest=rest)
 
     def saved(self, versions: Sequence[VersionInfo]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import polars as pl
 from vigie import plugins
 from vigie.app.parts import build, database_url, encoder_source, in_folder, suited
 from vigie.errors import SettingsError, UnknownPartError
+from vigie.features.encoder_cache import attach
 from vigie.labelling import Labelling
 from vigie.labels import Dimension
 from vigie.learner.loop import Learner, Plan
@@ -81,6 +82,7 @@ class Project:
             max_groups=settings.pool.max_groups,
             samples_per_group=settings.pool.samples_per_group,
             audit_every=settings.learning.audit_every,
+            max_embeddings=settings.pool.max_embeddings,
         )
 
     @cached_property
@@ -166,6 +168,7 @@ class Project:
         version = self.registry.champion()
         current = self.labeller.model.version if self.labeller.model else None
         if version is not None and version != current:
+            attach(lambda: self.store.embeddings)
             self.labeller.use(model=Artefact.load(self.registry.fetch(version), version=version))
         return version or current
 
@@ -248,6 +251,7 @@ class Project:
             make(self.dimensions)
         except TypeError as error:
             raise SettingsError(f"learning.parameters do not suit {learning.classifier}: {error}") from error
+        attach(lambda: self.store.embeddings)
         return Learner(
             self.store,
             self.registry,
@@ -261,11 +265,13 @@ class Project:
                 audit_every=learning.audit_every,
                 open_questions=learning.open_questions,
                 seed=learning.seed,
+                serving=learning.serving,
             ),
         )
 
     def close(self) -> None:
         """Close what was opened."""
+        attach(None)
         if "store" in self.__dict__:
             self.store.close()
 

@@ -187,6 +187,8 @@ class Services:
             "answers_since": details.get("answers_since", 0),
             "retrain_after": self.settings.learning.retrain_after_answers,
             "running": bool(details.get("training", False)),
+            "embedded": details.get("embedded"),
+            "to_embed": details.get("to_embed"),
         }
 
     def _learner(self) -> Mapping[str, Any]:

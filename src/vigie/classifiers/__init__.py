@@ -2,14 +2,16 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Protocol, Self, runtime_checkable
+from typing import Any, Protocol, Self, TypeGuard, runtime_checkable
 
 import numpy as np
 import polars as pl
 
+from vigie.features.encoder_cache import Embeddings
 from vigie.labels import Dimension, WordWeight
 
 FloatArray = np.ndarray[Any, np.dtype[np.float64]]
+SingleArray = np.ndarray[Any, np.dtype[np.float32]]
 
 
 class Classifier(Protocol):
@@ -89,6 +91,24 @@ class Continues(Protocol):
         Parameters and errors are those of `fit`. What it learns is what `fit` would learn, as exactly; this one stays as it is.
         One that was loaded has nothing to begin with, and the new one is fitted as ever.
         """
+
+
+class Encodes(Classifier, Embeds, Protocol):
+    """A classifier that looks at sentence embeddings, which can be made ahead and kept."""
+
+    dimensions: tuple[Dimension, ...]
+
+    @property
+    def embeddings(self) -> Embeddings:
+        """The encoder, with what it remembers."""
+
+    def embed(self, texts: pl.Series) -> SingleArray:
+        """Return the embeddings of normalised texts, shape (n, d), encoding those that are not known."""
+
+
+def encodes(classifier: object) -> TypeGuard[Encodes]:
+    """Return whether a classifier looks at sentence embeddings; its encoder is not read to find out."""
+    return hasattr(type(classifier), "embeddings")
 
 
 def needs_answers(classifier: object) -> bool:

@@ -143,9 +143,18 @@ class HybridClassifier:
         parts = [self._proba(texts.slice(start, _CHUNK)) for start in range(0, max(len(texts), 1), _CHUNK)]
         return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
-    def vectors(self, texts: pl.Series) -> FloatArray:
+    @property
+    def embeddings(self) -> Embeddings:
+        """The encoder, with what it remembers."""
+        return embeddings(self._encoder)
+
+    def embed(self, texts: pl.Series) -> SingleArray:
         """Return the sentence embeddings of normalised texts, shape (n, d), rows of length 1."""
-        return self._embeddings.of(texts, n_threads=self._n_threads).astype(np.float64)
+        return self.embeddings.of(texts, n_threads=self._n_threads)
+
+    def vectors(self, texts: pl.Series) -> FloatArray:
+        """Return the same with twice the precision, as strategies want it."""
+        return self.embed(texts).astype(np.float64)
 
     def explain(self, text: str, dimension: str, label: str) -> list[WordWeight]:
         """Return how much each word of one normalised text spoke for a label, in the order of the text.
@@ -218,17 +227,13 @@ class HybridClassifier:
         heads = Heads.restored(dimensions, about["heads"])
         weights, meanings = (arrays[name].astype(np.float32) for name in ("weights", "meanings"))
         model._use(heads, weights, meanings, arrays["intercepts"].astype(np.float64))
-        n_columns = model._embeddings.encoder.n_columns
+        n_columns = model.embeddings.encoder.n_columns
         if (weights.shape, meanings.shape) != (
             (model._features.n_columns, heads.n_columns),
             (n_columns, heads.n_columns),
         ):
             raise ValueError(f"weights {weights.shape} and {meanings.shape} do not fit what they weigh")
         return model
-
-    @property
-    def _embeddings(self) -> Embeddings:
-        return embeddings(self._encoder)
 
     def _use(self, heads: Heads, weights: SingleArray, meanings: SingleArray, intercepts: FloatArray) -> None:
         self._heads, self._weights, self._meanings, self._intercepts = heads, weights, meanings, intercepts
@@ -261,7 +266,7 @@ class HybridClassifier:
         self._use(heads, sparse.T.tocsr() @ dual, dense.T @ dual, intercepts)
 
     def _embedded(self, texts: pl.Series) -> SingleArray:
-        return self._embeddings.of(texts, n_threads=self._n_threads) * np.float32(self._chosen["meaning"])
+        return self.embed(texts) * np.float32(self._chosen["meaning"])
 
     def _proba(self, texts: pl.Series) -> dict[str, FloatArray]:
         spelt = self._features.transform(texts) @ self._weights
@@ -270,7 +275,7 @@ class HybridClassifier:
     def _meant(self, text: str, place: int) -> FloatArray:
         """Return what the meaning weighs by word, shape (n_words,); it adds up to what the embedding scores."""
         cuts, owners = without(text)
-        encoder = self._embeddings.encoder
+        encoder = self.embeddings.encoder
         rows = encoder.encode(pl.Series([text, *cuts], dtype=pl.String)).astype(np.float64)
         scores = rows @ self._meanings[:, place].astype(np.float64) * self._chosen["meaning"]
         lost = (scores[0] - scores[1:]) / np.maximum(np.bincount(owners, minlength=len(cuts)), 1)

@@ -75,6 +75,8 @@ def _figures(found: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         "answers",
         f"{found['answers']:,} (training after {training['answers_since']}/{training['retrain_after']}{running})",
     )
+    if training.get("to_embed"):
+        yield "embeddings", f"{training['embedded']:,} of {training['to_embed']:,} groups"
     yield "champion", f"version {found['model']['champion']}" if found["model"]["champion"] else "none yet"
     yield from numbers(found)
 

@@ -1,14 +1,19 @@
-"""Embeddings kept in memory, so that a text is encoded once per process however often models are fitted."""
+"""Embeddings kept in memory and on a shelf beside it, so that a text is encoded once however often models are fitted."""
 
+import logging
 import threading
 from collections import OrderedDict
+from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from typing import Any, Protocol
 
 import numpy as np
 import polars as pl
 
+from vigie.errors import UnavailableError
 from vigie.features.encoder_files import EncoderFiles
+
+logger = logging.getLogger(__name__)
 
 SingleArray = np.ndarray[Any, np.dtype[np.float32]]
 
@@ -31,8 +36,32 @@ class Encoder(Protocol):
         """Return embeddings of normalised texts (no nulls), shape (n, n_columns), rows of length 1."""
 
 
+class Shelf(Protocol):
+    """Where embeddings outlive the process."""
+
+    def recall(self, encoder: str, texts: pl.Series) -> Mapping[str, SingleArray]:
+        """Return those embeddings of texts that are there, by text, to the last bit as an encoder with this digest made them."""
+
+
+class _Place:
+    """The shelf of this process, if it has one; returned by a function, so that it is opened when it is first needed."""
+
+    def __init__(self) -> None:
+        self.shelf: Callable[[], Shelf] | None = None
+
+
+_PLACE = _Place()
+
+
+def attach(shelf: Callable[[], Shelf] | None) -> None:
+    """Let all encoders of this process look on a shelf before they encode; None takes it away."""
+    _PLACE.shelf = shelf
+
+
 class Embeddings:
-    """An encoder that remembers; from any thread.
+    """An encoder that remembers, and looks on the shelf that is attached; from any thread.
+
+    What it encoded is ``fresh`` until somebody who put it on the shelf says so with ``settle``.
 
     Parameters
     ----------
@@ -46,6 +75,7 @@ class Embeddings:
         self.encoder = encoder
         self._max_texts = max_texts
         self._known: OrderedDict[str, SingleArray] = OrderedDict()
+        self._fresh: dict[str, None] = {}
         self._lock = threading.Lock()
 
     def __len__(self) -> int:
@@ -53,13 +83,29 @@ class Embeddings:
 
     def of(self, texts: pl.Series, *, n_threads: int = 1) -> SingleArray:
         """Return embeddings of normalised texts (no nulls), shape (n, n_columns), float32, rows of length 1."""
-        found = np.zeros((len(texts), self.encoder.n_columns), dtype=np.float32)
-        missing = self._recall(texts, found)
+        found, missing = self.known(texts)
         if len(missing):
             unknown = texts.gather(missing)
             found[missing] = self.encoder.encode(unknown, n_threads=n_threads)
-            self._remember(unknown, found[missing])
+            self._remember(unknown, found[missing], fresh=True)
         return found
+
+    def known(self, texts: pl.Series) -> tuple[SingleArray, list[int]]:
+        """Return embeddings, and the rows of those that would have to be encoded, which are zeros."""
+        found = np.zeros((len(texts), self.encoder.n_columns), dtype=np.float32)
+        missing = self._recall(texts, found)
+        return found, self._from_shelf(texts, missing, found) if missing and _PLACE.shelf else missing
+
+    def fresh(self) -> list[str]:
+        """Return the texts that were encoded here and are not on the shelf, as far as anyone has said."""
+        with self._lock:
+            return list(self._fresh)
+
+    def settle(self, texts: Iterable[str]) -> None:
+        """Take note that the embeddings of texts are on the shelf."""
+        with self._lock:
+            for text in texts:
+                self._fresh.pop(text, None)
 
     def _recall(self, texts: pl.Series, found: SingleArray) -> list[int]:
         """Fill in what is known; return the other rows."""
@@ -74,13 +120,32 @@ class Embeddings:
                     self._known.move_to_end(text)
         return missing
 
-    def _remember(self, texts: pl.Series, embeddings: SingleArray) -> None:
+    def _from_shelf(self, texts: pl.Series, missing: list[int], found: SingleArray) -> list[int]:
+        """Fill in what is on the shelf; return the rows still missing. A shelf that does not answer holds nothing."""
+        assert _PLACE.shelf is not None
+        try:
+            there = _PLACE.shelf().recall(self.encoder.digest, texts.gather(missing))
+        except UnavailableError as error:
+            logger.warning("encoding anew: %s", error, extra={"action": "shelf_unavailable"})
+            return missing
+        fits = {text: row for text, row in there.items() if row.shape == (self.encoder.n_columns,)}
+        rows = [row for row in missing if texts[row] in fits]
+        for row in rows:
+            found[row] = fits[texts[row]]
+        if rows:
+            self._remember(texts.gather(rows), found[rows], fresh=False)
+        return [row for row in missing if texts[row] not in fits]
+
+    def _remember(self, texts: pl.Series, embeddings: SingleArray, *, fresh: bool) -> None:
         with self._lock:
             for text, embedding in zip(texts, embeddings, strict=True):
                 self._known[text] = embedding.copy()  # a view would keep its whole batch in memory
                 self._known.move_to_end(text)
+                if fresh:
+                    self._fresh[text] = None
             while len(self._known) > self._max_texts:
-                self._known.popitem(last=False)
+                gone, _ = self._known.popitem(last=False)
+                self._fresh.pop(gone, None)
 
 
 @lru_cache(maxsize=2)

@@ -11,6 +11,7 @@ import polars as pl
 from vigie.labels import Dimension, QuestionKind
 from vigie.learner.answers import Answers
 from vigie.learner.audit import Model, draw
+from vigie.learner.embedding import ready
 from vigie.learner.ranking import (
     MAX_CANDIDATES,
     MAX_EMBEDDED,
@@ -116,8 +117,9 @@ class Asker:
             chosen = self._surveyed(rest, model, names, train["template"], since=half_answered(effective), rng=rng)
         else:
             chosen = candidates(rest, rng, MAX_CANDIDATES if embedder is None else MAX_EMBEDDED)
+        described = ready(self._described(chosen), embedder or getattr(model, "classifier", None))
         drafts = rank(
-            marked(self._described(chosen), effective),
+            marked(described, effective),
             model,
             self._strategy,
             dimensions=names,

@@ -13,7 +13,9 @@ from vigie.classifiers import Classifier
 from vigie.labels import Dimension
 from vigie.learner.asking import Asker
 from vigie.learner.attempts import Attempts
+from vigie.learner.embedding import Embedding
 from vigie.learner.saver import Saver
+from vigie.learner.serving import Choice, Serving
 from vigie.learner.trainer import Learned, Trained, Trainer, n_answers
 from vigie.learner.training import n_changed
 from vigie.learner.turn import Turn
@@ -42,6 +44,8 @@ class Plan:
         How many questions are kept open.
     seed
         For everything drawn at random.
+    serving
+        What model versions serve with, where the classifier encodes.
     """
 
     retrain_after_answers: int = 10
@@ -49,6 +53,7 @@ class Plan:
     audit_every: int = 10
     open_questions: int = 50
     seed: int = 0
+    serving: Choice = "auto"
 
 
 class Learner:
@@ -91,7 +96,8 @@ class Learner:
         self._dimensions = dimensions
         self._plan = plan
         self._clock = clock
-        self._trainer = Trainer(store, registry, make=classifier, text=text)
+        serving = Serving(store, plan.serving)
+        self._trainer = Trainer(store, registry, make=classifier, text=text, serving=serving)
         self._asker = Asker(
             store,
             strategy,
@@ -101,12 +107,14 @@ class Learner:
             clock=clock,
             make=classifier,
         )
+        self._embedding = Embedding(store, make=classifier, clock=clock)
         self._turn = Turn(store.presence)
         self._looking = Attempts("looking for answers", clock)
         self._training = Attempts("training", clock)
         self._asking = Attempts("choosing questions", clock)
         self._saver = Saver(store, registry, seed=plan.seed)
         self._saving = Attempts("estimating the answers saved", clock)
+        self._encoding = Attempts("encoding the pool", clock)
         self._state = _Progress()
 
     def run(self, stop: threading.Event, *, niceness: int = 0) -> None:
@@ -125,7 +133,7 @@ class Learner:
         self._looking.run(self._trainer.prepare)
         while not stop.is_set():
             self._looking.run(self.step)
-            stop.wait(POLL_SECONDS)
+            stop.wait(0 if self._embedding.is_busy and not self._encoding.problem else POLL_SECONDS)
 
     def step(self) -> None:
         """Do what is due, if it is this learner's turn.
@@ -142,6 +150,7 @@ class Learner:
         self._look()
         self._training.run(self._train_if_due)
         self._asking.run(self._ask_if_due)
+        self._encoding.run(self._embed_some)
         self._saving.run(self._save)
 
     def train(self) -> Trained:
@@ -163,6 +172,7 @@ class Learner:
         problems = [work.problem for work in self._works() if work.problem]
         return {
             **self._turn.details(),
+            **self._embedding.details(),
             "training": state.is_training,
             "answers_since": state.n_new,
             "retrain_after": self._plan.retrain_after_answers,
@@ -174,7 +184,7 @@ class Learner:
         }
 
     def _works(self) -> tuple[Attempts, ...]:
-        return self._looking, self._training, self._asking, self._saving
+        return self._looking, self._training, self._asking, self._encoding, self._saving
 
     def _look(self) -> None:
         """Read the annotations, if there are other than before, and count those the newest version does not know."""
@@ -190,7 +200,8 @@ class Learner:
             state.learned = self._trainer.learned()
             state.is_informed = True
         state.count(self._trainer.recipe(dimensions), self._clock())
-        if self._is_due(dimensions) and self._trainer.can_learn(state.effective, dimensions):
+        is_possible = self._is_due(dimensions) and self._trainer.can_learn(state.effective, dimensions)
+        if is_possible and not self._embedding.comes_first(dimensions):
             self._train()
 
     def _is_due(self, dimensions: Sequence[Dimension]) -> bool:
@@ -223,6 +234,13 @@ class Learner:
         )
         return trained
 
+    def _embed_some(self) -> None:
+        was_busy = self._embedding.is_busy
+        self._embedding.step(self._dimensions())
+        if was_busy and not self._embedding.is_busy and not self._state.has_encoded:
+            # The first questions were chosen among what was encoded then.
+            self._state.must_rank, self._state.has_encoded = True, True
+
     def _ask_if_due(self) -> None:
         if self._state.must_rank or self._asker.is_due():
             self._asker.ask(self._trainer.recalled_champion(), tuple(self._dimensions()))
@@ -250,6 +268,7 @@ class _Progress:
     is_training: bool = False
     must_rank: bool = False
     has_asked: bool = False
+    has_encoded: bool = False
     trained: Trained | None = None
 
     def count(self, recipe: str, now: datetime) -> None:

@@ -19,6 +19,7 @@ from vigie.learner.measures import allowed, measures, metric_name
 from vigie.learner.numbers import measure
 from vigie.learner.promotion import Verdict, decide
 from vigie.learner.recalled import Recalled
+from vigie.learner.serving import Serving
 from vigie.learner.stopping import Point, agreement
 from vigie.learner.training import DataSet, recipe
 from vigie.learner.unanswered import unanswered
@@ -75,15 +76,24 @@ class Trainer:
         Builds a classifier for dimensions, not fitted.
     text
         Name of the normaliser that made the templates.
+    serving
+        Decides what a version serves with; left out, what suits the pool.
     """
 
     def __init__(
-        self, store: Store, registry: Registry, *, make: Callable[[Sequence[Dimension]], Classifier], text: str
+        self,
+        store: Store,
+        registry: Registry,
+        *,
+        make: Callable[[Sequence[Dimension]], Classifier],
+        text: str,
+        serving: Serving | None = None,
     ) -> None:
         self._store = store
         self._registry = registry
         self._make = make
         self._text = text
+        self._serving = serving or Serving(store)
         self._champion: Artefact | None = None
         self._recipes: dict[tuple[Dimension, ...], str] = {}
         self._before: tuple[str, Classifier] | None = None
@@ -103,7 +113,7 @@ class Trainer:
         """Return what tells whether another training on the same answers would give the same model."""
         asked = tuple(dimensions)
         if asked not in self._recipes:
-            self._recipes = {asked: recipe(self._make(asked), asked)}
+            self._recipes = {asked: recipe(self._make(asked), asked, serving=self._serving.choice)}
         return self._recipes[asked]
 
     def can_learn(self, effective: pl.DataFrame, dimensions: Sequence[Dimension]) -> bool:
@@ -164,12 +174,13 @@ class Trainer:
             raise ModelError("there is no answer to learn from; answer a question that is not for audit first")
         plan = self.recipe(dimensions)
         before = self._before[1] if self._before and self._before[0] == plan else None
-        classifier = data.fit(self._make, dimensions, before=before)
-        self._before = plan, classifier
+        full = data.fit(self._make, dimensions, before=before)
+        self._before = plan, full
+        classifier = self._serving.served(full, data)
         artefact = Artefact(classifier, tuple(dimensions), self._text, answers.agreed)
         challenger = Recalled(artefact)
         n_messages = self._store.pool.messages()
-        rest = unanswered(self._store, answers, n_messages=n_messages)
+        rest = unanswered(self._store, answers, n_messages=n_messages, classifier=classifier)
         numbers = measure(answers, challenger, dimensions, n_messages=n_messages, rest=rest)
         artefact = replace(artefact, evidence={name: one.steps.evidence() for name, one in numbers.items() if one})
         tags = {_RECIPE: plan, _ANSWERS: str(n_answers(effective)), _LAST: str(last_annotation)}

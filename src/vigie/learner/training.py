@@ -9,7 +9,7 @@ import numpy as np
 import orjson
 import polars as pl
 
-from vigie.classifiers import Classifier, Continues
+from vigie.classifiers import Classifier, Continues, encodes
 from vigie.labels import Dimension
 from vigie.learner.answers import Answers
 from vigie.messages import label_column
@@ -80,11 +80,14 @@ class DataSet:
         return make(dimensions).fit(self.texts, self.labels)
 
 
-def recipe(classifier: Classifier, dimensions: Sequence[Dimension]) -> str:
-    """Return a digest of what is to be learned and by what, before anything was learned; it changes with the settings."""
+def recipe(classifier: Classifier, dimensions: Sequence[Dimension], *, serving: str = "") -> str:
+    """Return a digest of what is to be learned and by what, before anything was learned; it changes with the settings.
+
+    How it is to be served counts where the classifier encodes; others serve as they are.
+    """
     asked = [[dimension.name, *dimension.label_names] for dimension in dimensions]
     parameters = {name: _plain(value) for name, value in classifier.parameters.items()}
-    parts = [classifier.name, parameters, asked]
+    parts = [classifier.name, parameters, asked, *([serving] if encodes(classifier) else [])]
     return hashlib.sha256(orjson.dumps(parts, option=orjson.OPT_SORT_KEYS)).hexdigest()[:DIGEST_CHARACTERS]
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import polars as pl
 
 from vigie.learner.answers import Answers
+from vigie.learner.embedding import ready
 from vigie.store import Store
 
 LARGEST = 300
@@ -13,8 +14,15 @@ OTHERS = 300
 """So many more than the largest; a linear model predicts all of them in 60 ms."""
 
 
-def unanswered(store: Store, answers: Answers, *, n_messages: int) -> pl.DataFrame:
+MAX_UNKNOWN = 50
+"""Groups among them that are encoded for it, a third of a second; in a stream where every message is new, all of the largest are."""
+
+
+def unanswered(store: Store, answers: Answers, *, n_messages: int, classifier: object = None) -> pl.DataFrame:
     """Return the largest groups without an answer, and some of the others, always the same.
+
+    Where a classifier is to look at them that encodes, most of those that are not encoded yet are left out, and the others stand for
+    them.
 
     Parameters
     ----------
@@ -24,6 +32,8 @@ def unanswered(store: Store, answers: Answers, *, n_messages: int) -> pl.DataFra
         All that hold.
     n_messages
         In all groups.
+    classifier
+        Which is to look at them.
 
     Returns
     -------
@@ -35,7 +45,10 @@ def unanswered(store: Store, answers: Answers, *, n_messages: int) -> pl.DataFra
     known = sum(float(part.sum()) for part in (answers.train["count"], answers.audit["count"], largest["weight"]))
     drawn = float(others["weight"].sum())
     stands_for = max(n_messages - known, drawn) / drawn if drawn else 1.0
-    return pl.concat([largest, others.with_columns(pl.col("weight") * stands_for)]).drop("group_id")
+    groups = pl.concat([largest, others.with_columns(pl.col("weight") * stands_for)]).drop("group_id")
+    within_reach = ready(groups, classifier, MAX_UNKNOWN)
+    share = float(within_reach["weight"].sum()) / max(float(groups["weight"].sum()), 1e-9)
+    return within_reach.with_columns(pl.col("weight") / share) if within_reach.height < groups.height else groups
 
 
 def expected(proba: np.ndarray[Any, Any], weights: pl.Series) -> tuple[float, float]:

@@ -122,11 +122,15 @@ class StreamSettings(Section):
 
 
 class PoolSettings(Section):
-    """``[pool]``: how much of the stream is kept for questions; what is beyond is evicted, least useful first."""
+    """``[pool]``: how much of the stream is kept for questions; what is beyond is evicted, least useful first.
+
+    ``max_embeddings`` is for classifiers that encode: 1.6 kB each in the database, those of the smallest groups evicted first.
+    """
 
     max_groups: int = Field(default=1_000_000, ge=100)
     samples_per_group: int = Field(default=5, ge=1, le=100)
     max_inbox: int = Field(default=100_000, ge=1)
+    max_embeddings: int = Field(default=100_000, ge=100)
 
 
 class RulesSettings(Section):
@@ -140,6 +144,9 @@ class LearningSettings(Section):
     """``[learning]``: what learns, what is asked, and when.
 
     ``encoder`` is what makes sentence embeddings for classifiers that use them: a folder, a hub id, or ``default``.
+    ``serving`` is what labels where the classifier encodes: ``full`` encodes every template; ``cascade`` the three in five that a
+    student of the full model is least sure about; ``student`` none; ``auto`` takes ``cascade`` where many messages have a template of their own, else
+    ``full``.
     ``worthwhile_gain`` is the gain in accuracy below which the next 50 answers are not worth the while.
     """
 
@@ -147,6 +154,7 @@ class LearningSettings(Section):
     parameters: dict[str, Any] = Field(default_factory=dict)
     encoder: str = Field(default="default", min_length=1)
     encoder_threads: int = Field(default=1, ge=1, le=64)
+    serving: Literal["auto", "full", "cascade", "student"] = "auto"
     strategy: str = "cluster_margin.v1"
     retrain_after_answers: int = Field(default=10, ge=1)
     retrain_after_seconds: float = Field(default=300.0, gt=0)

@@ -15,6 +15,7 @@ from vigie.store.annotations import Annotations
 from vigie.store.audit import Audit
 from vigie.store.checkpoints import Checkpoints
 from vigie.store.closing import Undone
+from vigie.store.embeddings import StoredEmbeddings
 from vigie.store.engine import Database, utc_now
 from vigie.store.grouping import Grouping
 from vigie.store.inbox import Inbox
@@ -42,6 +43,7 @@ __all__ = [
     "Sample",
     "Series",
     "Store",
+    "StoredEmbeddings",
     "Traffic",
     "Undone",
     "microseconds",
@@ -72,9 +74,19 @@ class Store:
         Counters for charts and Prometheus.
     presence
         Which roles run.
+    embeddings
+        What templates mean, so that they are encoded once.
     """
 
-    def __init__(self, database: Database, pool: Pool, grouping: Grouping, *, audit_every: int = 10) -> None:
+    def __init__(
+        self,
+        database: Database,
+        pool: Pool,
+        grouping: Grouping,
+        *,
+        audit_every: int = 10,
+        max_embeddings: int = 100_000,
+    ) -> None:
         self._database = database
         self.pool = pool
         self.annotations = Annotations(database)
@@ -84,6 +96,7 @@ class Store:
         self.inbox = Inbox(database)
         self.traffic = Traffic(database)
         self.presence = Roster(database)
+        self.embeddings = StoredEmbeddings(database, max_rows=max_embeddings)
         self._recorder = Recorder(database, grouping, pool, self.traffic)
 
     @classmethod
@@ -94,6 +107,7 @@ class Store:
         max_groups: int = 1_000_000,
         samples_per_group: int = 5,
         audit_every: int = 10,
+        max_embeddings: int = 100_000,
         clock: Callable[[], datetime] = utc_now,
         rng: np.random.Generator | None = None,
     ) -> Self:
@@ -109,6 +123,8 @@ class Store:
             How many real messages are kept of each group.
         audit_every
             Each so many questions handed out one is an audit question.
+        max_embeddings
+            Above this the least useful embeddings are evicted.
         clock
             Tells the time, aware.
         rng
@@ -131,7 +147,7 @@ class Store:
             raise
         grouping = Grouping(samples_per_group, rng or np.random.default_rng())
         pool = Pool(database, grouping, max_groups=max_groups)
-        return cls(database, pool, grouping, audit_every=audit_every)
+        return cls(database, pool, grouping, audit_every=audit_every, max_embeddings=max_embeddings)
 
     def record(self, source: str, messages: pl.DataFrame) -> int:
         """Count a labelled batch, in one transaction that also notes how far each stream was counted.

@@ -28,6 +28,7 @@ class Lock(IntEnum):
     POOL = 1
     QUESTIONS = 2
     INBOX = 3
+    EMBEDDINGS = 4
 
 
 def utc_now() -> datetime:

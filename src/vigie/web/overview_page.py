@@ -140,6 +140,8 @@ class OverviewPage:
                 Tag("b", text=row["role"])
                 Tag("span", text=row["instance"])
                 Tag("small", text=row["since"])
+                if row["doing"]:
+                    Tag("small", text=row["doing"])
 
 
 def _span(minutes: int, seen_by: Visit) -> str:

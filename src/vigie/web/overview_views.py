@@ -82,9 +82,19 @@ def roles(status: Mapping[str, Any], zone: ZoneInfo, words: Words) -> list[dict[
             "role": role["role"],
             "instance": str(role["instance"]),
             "since": words.gettext("since {moment}", moment=_moment(role["started_at"], zone, words)),
+            "doing": _doing(role.get("details") or {}, words),
         }
         for role in status["roles"]
     ]
+
+
+def _doing(details: Mapping[str, Any], words: Words) -> str:
+    """Return how far the learner is with encoding the pool; nothing when it is done, or there is nothing to encode."""
+    done, total = details.get("embedded", 0), details.get("to_embed", 0)
+    if done >= total:
+        return ""
+    shown = {"done": count(done, words.language), "total": count(total, words.language)}
+    return words.gettext("{done} of {total} kinds of messages encoded", **shown)
 
 
 def _share(by_route: Mapping[str, int], route: str) -> float | None:

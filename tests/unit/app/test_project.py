@@ -1,11 +1,20 @@
 from pathlib import Path
+from typing import Any
 
+import numpy as np
+import polars as pl
 import pytest
 
-from tiny_encoder import tiny_encoder
+from learner_fakes import MemoryRegistry
+from tiny_encoder import N_COLUMNS, tiny_encoder
 from vigie.app.project import Project
+from vigie.classifiers.artefact import Artefact
+from vigie.classifiers.cascade import CascadeClassifier
+from vigie.classifiers.hybrid import HybridClassifier
 from vigie.errors import MissingExtraError
 from vigie.features import encoder_files
+from vigie.features.encoder import SentenceEncoder
+from vigie.features.encoder_cache import embeddings
 
 LEARNING = """
 [[dimensions]]
@@ -49,3 +58,47 @@ def test_learner_when_the_classifier_does_not_embed_then_it_is_not_offered_an_en
 
     assert "encoder" not in project.learner()._trainer._make(project.dimensions).parameters
     project.close()
+
+
+def test_learner_when_embeddings_are_stored_then_they_are_read_back_until_the_project_closes(folder: Path) -> None:
+    files = encoder_files.find(str((folder / "models" / "tiny").resolve()))
+    kept = np.full((1, N_COLUMNS), 0.25, dtype=np.float32)
+    texts = pl.Series(["disk failed"])
+    project = Project.open(folder)
+    project.store.embeddings.keep(files.digest, texts, kept)
+    project.learner()
+
+    np.testing.assert_array_equal(embeddings(files).of(texts), kept)
+    project.close()
+    embeddings.cache_clear()
+    assert not np.array_equal(embeddings(files).of(texts), kept)
+
+
+@pytest.mark.parametrize("kind", ["hybrid", "cascade"])
+def test_use_champion_when_embeddings_are_stored_then_pages_and_workers_encode_nothing(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    project = Project.open(folder)
+    source = str((folder / "models" / "tiny").resolve())
+    labels = pl.DataFrame({"severity": ["info", "error"] * 10})
+    texts = pl.Series([f"disk {n} is {word}" for n in "abcdefghij" for word in ("ok", "broken")])
+    model: Any = HybridClassifier(project.dimensions, encoder=source).fit(texts, labels)
+    if kind == "cascade":
+        model = CascadeClassifier(project.dimensions, full=model)
+        model.teach(texts)
+    (folder / "registry").mkdir()
+    Artefact(model, project.dimensions, "logs").save(folder / "registry" / "1")
+    project.__dict__["registry"] = MemoryRegistry(folder / "registry", aliases={"champion": "1"})
+    fresh = model.predict_proba(texts)["severity"].max(axis=1)
+    project.store.embeddings.keep(model.embeddings.encoder.digest, texts, model.embed(texts))
+    embeddings.cache_clear()
+    monkeypatch.setattr(SentenceEncoder, "encode", lambda *_, **__: pytest.fail("encoded twice"))
+
+    assert project.use_champion() == "1"
+    found = project.labeller.predict(texts.to_list())
+    assert [one.confidence["severity"] for one in found] == [
+        round(float(value), 4) for value in fresh.astype(np.float32)
+    ]
+    assert {one.model for one in found} == {"1"}
+    project.close()
+    embeddings.cache_clear()

@@ -13,7 +13,7 @@ STATUS: dict[str, Any] = {
     "groups": {"total": 812, "answered": 40, "evicted": 0},
     "questions": {"open": 50, "leased": 1},
     "answers": 41,
-    "training": {"answers_since": 1, "retrain_after": 10, "running": True},
+    "training": {"answers_since": 1, "retrain_after": 10, "running": True, "embedded": 1200, "to_embed": 5600},
     "model": {
         "champion": "3",
         "versions": [
@@ -100,6 +100,7 @@ def test_report_when_all_is_well_then_shows_every_figure() -> None:
         "812, 40 of them answered",
         "50 open, 1 leased",
         "41 (training after 1/10, running now)",
+        "1,200 of 5,600 groups",
         "version 3",
         "91.2% of all messages (95 %: 85.0% to 95.0%; audit answers: 13)",
         "not known yet: no audit question was answered",

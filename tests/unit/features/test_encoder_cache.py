@@ -1,3 +1,4 @@
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from threading import Thread
@@ -7,8 +8,8 @@ import polars as pl
 import pytest
 
 from tiny_encoder import tiny_encoder
-from vigie.errors import ModelError
-from vigie.features.encoder_cache import Embeddings, embeddings
+from vigie.errors import ModelError, UnavailableError
+from vigie.features.encoder_cache import Embeddings, attach, embeddings
 from vigie.features.encoder_files import find
 
 
@@ -25,6 +26,78 @@ class CountingEncoder:
         self.threads = n_threads
         self.asked += texts.to_list()
         return np.array([[len(text), ord(text[0])] for text in texts], dtype=np.float32).reshape(-1, 2)
+
+
+class MemoryShelf:
+    """A shelf that holds what it is given; `away` makes it fail."""
+
+    def __init__(self, **rows: list[float]) -> None:
+        self.rows = {text: np.array(row, dtype=np.float32) for text, row in rows.items()}
+        self.asked: list[tuple[str, list[str]]] = []
+        self.away = False
+
+    def recall(self, encoder: str, texts: pl.Series) -> dict[str, np.ndarray]:
+        if self.away:
+            raise UnavailableError("the shelf does not answer", retry_after_seconds=5)
+        self.asked.append((encoder, texts.to_list()))
+        return {text: self.rows[text] for text in texts if text in self.rows}
+
+
+@pytest.fixture(autouse=True)
+def shelf() -> Iterator[MemoryShelf]:
+    """Attach a shelf that holds one embedding that no encoder here would make."""
+    made = MemoryShelf(stored=[0.25, -7])
+    attach(lambda: made)
+    yield made
+    attach(None)
+
+
+def test_of_when_an_embedding_is_on_the_shelf_then_it_is_taken_as_it_is_and_once(shelf: MemoryShelf) -> None:
+    encoder = CountingEncoder()
+    cache = Embeddings(encoder)
+    texts = pl.Series(["stored", "one", "stored"])
+
+    np.testing.assert_array_equal(cache.of(texts), [[0.25, -7], [3, ord("o")], [0.25, -7]])
+    np.testing.assert_array_equal(cache.of(texts), [[0.25, -7], [3, ord("o")], [0.25, -7]])
+    assert encoder.asked == ["one"]
+    assert shelf.asked == [("counting", ["stored", "one", "stored"])]
+
+
+def test_known_when_some_would_have_to_be_encoded_then_they_are_named_and_not_encoded() -> None:
+    encoder = CountingEncoder()
+    cache = Embeddings(encoder)
+    cache.of(pl.Series(["one"]))
+    found, missing = cache.known(pl.Series(["new", "one", "stored", "other"]))
+
+    np.testing.assert_array_equal(found, [[0, 0], [3, ord("o")], [0.25, -7], [0, 0]])
+    assert missing == [0, 3]
+    assert encoder.asked == ["one"]
+
+
+def test_fresh_when_texts_were_encoded_here_then_they_are_until_they_are_settled() -> None:
+    cache = Embeddings(CountingEncoder(), max_texts=3)
+    cache.of(pl.Series(["one", "two", "stored"]))
+    assert cache.fresh() == ["one", "two"]
+    cache.settle(["two", "never seen"])
+    assert cache.fresh() == ["one"]
+
+    cache.of(pl.Series(["a", "b", "c"]))
+    assert cache.fresh() == ["a", "b", "c"]  # what is evicted cannot be kept
+
+
+@pytest.mark.parametrize("row", [[1.0], [1.0, 2.0, 3.0], []])
+def test_of_when_what_is_on_the_shelf_is_no_embedding_then_it_is_encoded(shelf: MemoryShelf, row: list[float]) -> None:
+    shelf.rows["stored"] = np.array(row, dtype=np.float32)
+
+    np.testing.assert_array_equal(Embeddings(CountingEncoder()).of(pl.Series(["stored"])), [[6, ord("s")]])
+
+
+def test_of_when_the_shelf_does_not_answer_then_texts_are_encoded(shelf: MemoryShelf) -> None:
+    shelf.away = True
+    cache = Embeddings(CountingEncoder())
+
+    np.testing.assert_array_equal(cache.of(pl.Series(["stored"])), [[6, ord("s")]])
+    assert cache.known(pl.Series(["other"]))[1] == [0]
 
 
 def test_of_when_texts_were_seen_then_they_are_not_encoded_again() -> None:

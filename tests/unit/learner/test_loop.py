@@ -1,6 +1,7 @@
 import threading
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, Self
 
 import polars as pl
@@ -9,10 +10,14 @@ import pytest
 from builders import a_dimension, a_labelled_batch
 from learner_fakes import SEVERITY, TOPIC, MemoryRegistry
 from store_fixtures import SettableClock
+from tiny_encoder import lasting_encoder
+from vigie.classifiers.hybrid import HybridClassifier
 from vigie.classifiers.linear import LinearClassifier
 from vigie.errors import ModelError, UnavailableError
+from vigie.features.encoder_cache import embeddings
 from vigie.labels import Dimension, QuestionKind
-from vigie.learner import Learner, Plan
+from vigie.learner import Learner, Plan, asking
+from vigie.learner.embedding import SLICE, ready
 from vigie.learner.savings import latest
 from vigie.store import Store, utc_now
 from vigie.strategies.uncertainty import Margin
@@ -102,6 +107,36 @@ def test_step_when_the_classifier_knows_names_then_it_is_champion_after_the_firs
     answer(store, 10)
     learner.step()
     assert registry.champion() == "2"
+
+
+def test_step_when_the_classifier_encodes_then_the_pool_is_encoded_beside_the_rest_and_details_say_how_far(
+    store: Store, make_learner: LearnerMaker
+) -> None:
+    embeddings.cache_clear()
+    learner = make_learner(classifier=partial(HybridClassifier, encoder=str(lasting_encoder())))
+    learner.step()
+    assert learner.details()["embedded"] == SLICE
+    assert learner.details()["to_embed"] == 40
+    learner.step()
+
+    assert learner.details()["embedded"] == 40
+    assert learner.details()["problem"] is None
+    assert store.embeddings.size() == 40 + len(["name", "guideline"]) * len(SEVERITY.labels)
+
+
+def test_step_when_the_pool_is_encoded_then_questions_are_chosen_among_all_of_it(
+    store: Store, make_learner: LearnerMaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(asking, "ready", partial(ready, n=5))
+    embeddings.cache_clear()
+    learner = make_learner(classifier=partial(HybridClassifier, encoder=str(lasting_encoder())))
+    learner.step()
+    assert store.questions.counts()["open"] < 20
+
+    for _ in range(4):
+        learner.step()
+
+    assert store.questions.counts()["open"] == 40
 
 
 def test_step_when_labels_change_before_an_answer_then_names_are_learned_again(

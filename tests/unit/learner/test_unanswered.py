@@ -4,6 +4,9 @@ import pytest
 
 from builders import NOON, a_labelled_batch
 from learner_fakes import SEVERITY
+from tiny_encoder import lasting_encoder
+from vigie.classifiers.hybrid import HybridClassifier
+from vigie.features.encoder_cache import embeddings
 from vigie.labels import Annotation, Purpose
 from vigie.learner import unanswered as module
 from vigie.learner.answers import Answers
@@ -52,6 +55,22 @@ def test_unanswered_when_everything_is_answered_then_there_is_none(store: Store)
 
     assert rest(store).is_empty()
     assert expected(np.empty((0, 3)), rest(store)["weight"]) == (0, 0)
+
+
+def test_unanswered_when_most_is_not_encoded_yet_then_the_encoded_stand_for_the_others(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "MAX_UNKNOWN", 1)
+    store.record("files", a_labelled_batch(*["huge"] * 6, *["large"] * 4, "a", "b"))
+    classifier = HybridClassifier([SEVERITY], encoder=str(lasting_encoder()))
+    embeddings.cache_clear()
+    classifier.embed(pl.Series(["huge"]))
+    answers = Answers.of(store.annotations.effective(), [SEVERITY])
+
+    found = unanswered(store, answers, n_messages=12, classifier=classifier)
+
+    assert found["template"].to_list() == ["huge", "large"]
+    assert found["weight"].to_list() == pytest.approx([7.2, 4.8])
 
 
 def test_expected_when_groups_differ_in_size_then_confidence_counts_by_messages() -> None:

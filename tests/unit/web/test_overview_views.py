@@ -68,5 +68,14 @@ def test_roles_when_alive_then_each_says_since_when() -> None:
     status = {"roles": [{"role": "stream", "instance": "quay-1", "started_at": "2026-11-21T09:05:00+00:00"}]}
 
     assert roles(status, ZoneInfo("Europe/Paris"), EN) == [
-        {"role": "stream", "instance": "quay-1", "since": "since 21 Nov 10:05"}
+        {"role": "stream", "instance": "quay-1", "since": "since 21 Nov 10:05", "doing": ""}
     ]
+
+
+def test_roles_when_the_learner_encodes_then_it_says_how_far_it_is_until_it_is_done() -> None:
+    role = {"role": "learner", "instance": "quay-1", "started_at": "2026-11-21T09:05:00+00:00"}
+    details = {"embedded": 1200, "to_embed": 5600}
+    encoding = {"roles": [role | {"details": details}, role | {"details": {"embedded": 5600, "to_embed": 5600}}]}
+
+    said = [row["doing"] for row in roles(encoding, ZoneInfo("Europe/Paris"), EN)]
+    assert said == ["1,200 of 5,600 kinds of messages encoded", ""]
