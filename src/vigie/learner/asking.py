@@ -11,8 +11,10 @@ import polars as pl
 from vigie.labels import Dimension, QuestionKind
 from vigie.learner.answers import Answers
 from vigie.learner.audit import Model, draw
+from vigie.learner.purity import Guard
 from vigie.learner.ranking import MAX_CANDIDATES, MAX_EMBEDDED, audit_drafts, candidates, knowing, marked, rank
 from vigie.store import Store
+from vigie.store.annotations import of_groups
 from vigie.strategies import Strategy
 
 MIN_AUDIT_OPEN = 3
@@ -43,6 +45,8 @@ class Asker:
         Tells the time.
     make
         Builds a classifier, not fitted, which may know where groups lie before there is a model; left out, nobody does.
+    guard
+        Knows which groups the answers are about where a model splits them; left out, no model does.
     """
 
     def __init__(
@@ -55,6 +59,7 @@ class Asker:
         seed: int,
         clock: Callable[[], datetime],
         make: Callable[[Sequence[Dimension]], object] = lambda _: None,
+        guard: Guard | None = None,
     ) -> None:
         self._store = store
         self._strategy = strategy
@@ -64,6 +69,7 @@ class Asker:
         self._seed = seed
         self._clock = clock
         self._make = make
+        self._guard = guard
         self._not_before = clock()
         self._seen: tuple[int, int] | None = None
         self._was_low = False
@@ -92,7 +98,7 @@ class Asker:
         names = [dimension.name for dimension in dimensions]
         # Groups that are being asked about rank high still, and get no second question.
         n = self._open_questions + self._store.questions.counts()["leased"]
-        effective = self._store.annotations.effective()
+        effective = self._effective(model)
         embedder = knowing(self._make(dimensions)) if model is None else None
         drafts = rank(
             marked(candidates(rest, rng, MAX_CANDIDATES if embedder is None else MAX_EMBEDDED), effective),
@@ -108,6 +114,10 @@ class Asker:
         pause = max(MIN_PAUSE_SECONDS, REST * (time.monotonic() - began))
         self._was_low = self._is_low()
         self._seen, self._not_before = situation, self._clock() + timedelta(seconds=pause)
+
+    def _effective(self, model: Model | None) -> pl.DataFrame:
+        told = self._store.annotations.told()
+        return of_groups(told) if self._guard is None else self._guard.effective(told, getattr(model, "splits", {}))
 
     def _situation(self) -> tuple[int, int]:
         return self._store.pool.size(), self._store.annotations.last_id()

@@ -18,11 +18,13 @@ from vigie.learner.audit import Estimate
 from vigie.learner.measures import allowed, measures, metric_name
 from vigie.learner.numbers import measure
 from vigie.learner.promotion import Verdict, decide
+from vigie.learner.purity import Guard
 from vigie.learner.stopping import Point, agreement
 from vigie.learner.training import DataSet, recipe
 from vigie.learner.unanswered import unanswered
 from vigie.registry import Registry, TrainingRecord, VersionInfo
 from vigie.store import Store
+from vigie.text import normaliser
 
 logger = logging.getLogger(__name__)
 
@@ -83,6 +85,7 @@ class Trainer:
         self._registry = registry
         self._make = make
         self._text = text
+        self._guard = Guard(store, normaliser(text))
         self._champion: Artefact | None = None
         self._recipes: dict[tuple[Dimension, ...], str] = {}
 
@@ -135,13 +138,13 @@ class Trainer:
         newest = self._registry.versions(limit=1)
         return _learned(newest[0]) if newest else None
 
-    def train(self, effective: pl.DataFrame, dimensions: Sequence[Dimension], last_annotation: int) -> Trained:
+    def train(self, told: pl.DataFrame, dimensions: Sequence[Dimension], last_annotation: int) -> Trained:
         """Fit, measure, register, and promote unless it is worse; the champion moves last.
 
         Parameters
         ----------
-        effective
-            All annotations that hold.
+        told
+            All annotations that hold, as `store.annotations.told` returns them.
         dimensions
             What is asked now.
         last_annotation
@@ -155,18 +158,19 @@ class Trainer:
             The registry does not answer; the champion is what it was.
         """
         began = time.monotonic()
+        effective, splits = self._guard.settle(told, dimensions)
         answers = Answers.of(effective, dimensions)
         data = DataSet.of(answers, dimensions)
         if not self.can_learn(effective, dimensions):
             raise ModelError("there is no answer to learn from; answer a question that is not for audit first")
         plan = self.recipe(dimensions)
         classifier = data.fit(self._make, dimensions)
-        artefact = Artefact(classifier, tuple(dimensions), self._text, answers.agreed)
+        artefact = Artefact(classifier, tuple(dimensions), self._text, answers.agreed, splits=splits)
         n_messages = self._store.pool.messages()
         rest = unanswered(self._store, answers, n_messages=n_messages)
         numbers = measure(answers, artefact, dimensions, n_messages=n_messages, rest=rest)
         artefact = replace(artefact, evidence={name: one.steps.evidence() for name, one in numbers.items() if one})
-        tags = {_RECIPE: plan, _ANSWERS: str(n_answers(effective)), _LAST: str(last_annotation)}
+        tags = {_RECIPE: plan, _ANSWERS: str(n_answers(told)), _LAST: str(last_annotation)}
         metrics = measures(numbers) | self._stability(artefact, rest) | {"fit_seconds": time.monotonic() - began}
         version = self._log(artefact, data, metrics, tags)
         verdict = self._pass_gate(replace(artefact, version=version), answers.audit, dimensions)

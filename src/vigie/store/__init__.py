@@ -22,6 +22,7 @@ from vigie.store.pool import Group, Pool, Sample
 from vigie.store.presence import Presence, Roster
 from vigie.store.questions import Draft, Questions
 from vigie.store.recorder import Recorder
+from vigie.store.regrouping import Regrouping
 from vigie.store.tables import GroupState, QuestionState
 from vigie.store.traffic import Series, Traffic
 from vigie.store.upgrade import upgrade
@@ -38,6 +39,7 @@ __all__ = [
     "Presence",
     "QuestionState",
     "Questions",
+    "Regrouping",
     "Roster",
     "Sample",
     "Series",
@@ -71,6 +73,8 @@ class Store:
         Counters for charts and Prometheus.
     presence
         Which roles run.
+    regrouping
+        Groups that people told apart.
     """
 
     def __init__(self, database: Database, pool: Pool, grouping: Grouping, *, audit_every: int = 10) -> None:
@@ -83,6 +87,7 @@ class Store:
         self.inbox = Inbox(database)
         self.traffic = Traffic(database)
         self.presence = Roster(database)
+        self.regrouping = Regrouping(database)
         self._recorder = Recorder(database, grouping, pool, self.traffic)
 
     @classmethod
