@@ -240,9 +240,9 @@ def _separates(rows: Sequence[tuple[str | None, ...]], labels: Collection[tuple[
 
 def _repeats(rows: Sequence[tuple[str | None, ...]], slots: Sequence[int], kinds: Sequence[str]) -> bool:
     """Tell whether values come again often enough to mean something."""
-    n_again = len(rows) - len(set(rows))
-    if len(rows) >= MANY or n_again:
-        return n_again >= max(1, len(rows) // 4)
+    n_values = len(set(rows))
+    if len(rows) >= MANY or n_values < len(rows):
+        return n_values <= max(2, (len(rows) + 1) // 2)
     return all(kinds[slot] == "<num>" for slot in slots) and all(
         value is not None and value.isdecimal() and len(value) <= CODE_DIGITS for row in rows for value in row
     )
