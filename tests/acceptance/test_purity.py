@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from programs import a_project, vigie
-from vigie.app import Project, Watcher
+from vigie.app import Project, Services, Watcher
 from vigie.classifiers.artefact import Artefact
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(200)]
@@ -74,5 +74,10 @@ def test_doors_when_people_told_lines_apart_then_all_agree(project: Project) -> 
 
     assert served["severity"].to_list() == expected
     assert [one.labels["severity"] for one in project.labeller.predict(texts)] == expected
+    services = Services(project, Watcher(project))
+    marked = [texts[0][start:end] for start, end in services.variable_parts(texts[0])]
+    assert texts[0].endswith(" 500")
+    assert "10.0.0.0" in marked
+    assert "500" not in marked
     project.labelling.annotate(texts[0], {"severity": expected[0]}, "bob")
     assert project.store.annotations.told()["template"][-1] == "<ip> GET <path> took <duration> 500"

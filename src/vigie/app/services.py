@@ -18,6 +18,7 @@ from vigie.monitoring import Metrics, Snapshot
 from vigie.registry import VersionInfo
 from vigie.settings import Settings
 from vigie.store import Series
+from vigie.text.refining import shown_values
 from vigie.text.unlike import unlike_first
 
 ALIVE_SECONDS = 10.0
@@ -83,8 +84,10 @@ class Services:
         }
 
     def variable_parts(self, text: str) -> list[tuple[int, int]]:
-        """Return the character spans of a text that its template masks."""
-        return self._project.text.variable_parts(text)
+        """Return the character spans of a text that its template masks, as the model in use has it."""
+        normaliser = self._project.text
+        shown = shown_values(text, normaliser, getattr(self._project.labeller.model, "splits", {}))
+        return [(start, end) for start, end in normaliser.variable_parts(text) if text[start:end] not in shown]
 
     def unlike_first(self, asked: Asked) -> list[str]:
         """Return the messages kept of a question's group, those first that are most unlike the one it shows and each other."""

@@ -130,8 +130,8 @@ class Guard:
 
     def regroup(self, effective: pl.DataFrame, splits: Mapping[str, Sequence[int]]) -> None:
         """Bring the pool up to date: groups for the parts of split templates, and one group where nothing is split any more."""
-        stale = [template for template in self._store.regrouping.replaced() if self._is_base(template)]
-        bases = sorted({*splits, *stale})
+        stale = self._text.normalise(pl.Series(self._store.regrouping.replaced(), dtype=pl.String))
+        bases = sorted(base for base in {*splits, *stale} if placeholders(base))
         if not bases:
             return
         refinement = Refinement(self._text, splits)
@@ -147,9 +147,6 @@ class Guard:
             parts = like.filter((pl.col("base") == base) & (pl.col("template") != base))["group_id"].to_list()
             there = set(answered.filter(pl.col("base") == base)["part"])
             self._store.regrouping.regroup(base, parts, refine, there, is_split=base in splits)
-
-    def _is_base(self, template: str) -> bool:
-        return bool(self._text.normalise(pl.Series([template]))[0] == template)
 
     def _about_messages(self, rows: pl.DataFrame) -> pl.DataFrame:
         """Return annotations of templates about which people contradict each other, with the template as masked as ``base``."""

@@ -215,7 +215,7 @@ def _group(row: Row[Any]) -> Group:
 def _evictable() -> Select[int]:
     touched = questions.c.step.is_not(None) | (questions.c.state != QuestionState.OPEN)
     return select(groups.c.id).where(
-        groups.c.state == GroupState.OPEN,
+        groups.c.state.in_([GroupState.OPEN, GroupState.REPLACED]),
         ~exists().where(annotations.c.group_id == groups.c.id),
         ~exists().where(questions.c.group_id == groups.c.id, touched),
         ~exists().where(audit_draws.c.group_id == groups.c.id),

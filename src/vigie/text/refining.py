@@ -67,6 +67,17 @@ def values(texts: pl.Series, template: str, slots: Sequence[int]) -> list[pl.Ser
     return [column.scatter(rows, some) for column, some in zip(strict, lenient, strict=True)]
 
 
+def shown_values(text: str, normaliser: Normaliser, splits: Splits) -> set[str]:
+    """Return what the refined template of one message shows of it; nothing where its template is not split."""
+    texts = pl.Series([text], dtype=pl.String)
+    template = normaliser.normalise(texts)[0] if splits else ""
+    slots = splits.get(template, ())
+    if not slots:
+        return set()
+    found = values(normaliser.unmasked(texts), template, slots)
+    return {column[0] for column in found if column[0] is not None}
+
+
 class Refinement:
     """What turns texts into templates, refined where a split says so.
 

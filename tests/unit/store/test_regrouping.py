@@ -4,6 +4,7 @@ import polars as pl
 import pytest
 
 from builders import a_labelled_batch
+from store_fixtures import StoreMaker
 from vigie.labels import QuestionKind
 from vigie.store import Draft, GroupState, Store
 
@@ -123,6 +124,18 @@ def test_regroup_when_there_is_no_such_group_then_nothing_happens(store: Store) 
     store.regrouping.regroup("nothing <num>", [], refine, (), is_split=True)
 
     assert groups(store) == before
+
+
+def test_evicted_when_parts_are_one_group_again_then_they_go_first(open_store: StoreMaker) -> None:
+    store = open_store(max_groups=10)
+    store.record("kafka", a_labelled_batch(*[BASE] * 4, texts=TEXTS))
+    regroup(store)
+    regroup(store, is_split=False)
+    store.record("kafka", a_labelled_batch(*[f"other {n}" for n in range(9)], offset=9))
+
+    left = set(store.pool.counts()["template"])
+    assert "job <num> ended 1" not in left
+    assert BASE in left
 
 
 def test_like_when_templates_hold_wildcards_then_they_mean_themselves(store: Store) -> None:

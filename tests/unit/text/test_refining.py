@@ -2,7 +2,7 @@ import polars as pl
 import pytest
 
 from vigie.text import normaliser
-from vigie.text.refining import Refinement, placeholders, values
+from vigie.text.refining import Refinement, placeholders, shown_values, values
 
 LOGS, SOCIAL = normaliser("logs"), normaliser("social")
 LINE = "2026-11-27  10:00:01\tGET /a/b took 31 ms 500 "
@@ -74,3 +74,9 @@ def test_templates_when_nothing_is_split_then_they_are_the_masked_ones() -> None
 
     assert Refinement(LOGS, {}).templates(texts).to_list() == LOGS.normalise(texts).to_list()
     assert Refinement(LOGS, {"other": (0,)}).templates(texts).to_list() == LOGS.normalise(texts).to_list()
+
+
+def test_shown_values_when_the_template_is_split_then_what_it_shows() -> None:
+    assert shown_values(LINE, LOGS, {TEMPLATE: (1, 3)}) == {"/a/b", "500"}
+    assert shown_values(LINE, LOGS, {"other <num>": (0,)}) == set()
+    assert shown_values(LINE, LOGS, {}) == set()
