@@ -49,6 +49,15 @@ def test_normalise_when_text_is_not_empty_then_neither_is_its_template(kind: str
     assert one(normaliser(kind), text)
 
 
+@kinds
+@unhurried
+@given(text=TEXTS)
+def test_unmasked_when_a_text_is_a_template_then_it_stays(kind: str, text: str) -> None:
+    template = pl.Series([one(normaliser(kind), text)])
+
+    assert normaliser(kind).unmasked(template).to_list() == template.to_list()
+
+
 @st.composite
 def split_texts(draw: st.DrawFn, kind: str) -> tuple[list[str], Refinement]:
     """Return texts, and a refinement that shows slots of the template of one of them."""

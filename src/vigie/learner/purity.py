@@ -6,6 +6,7 @@ each group, so that a split goes when the contradiction is taken back.
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import combinations
 from typing import NamedTuple
 
@@ -75,6 +76,8 @@ class Guard:
     def __init__(self, store: Store, text: Normaliser) -> None:
         self._store = store
         self._text = text
+        self._families_of: object = None
+        self._like = pl.DataFrame()
 
     def settle(
         self, told: pl.DataFrame, dimensions: Sequence[Dimension]
@@ -106,53 +109,69 @@ class Guard:
 
         One audit annotation about any part keeps all of them out of training.
         """
-        if not splits and not self._store.regrouping.replaced():
+        concerned = self._concerned(splits)
+        if not concerned:
             return of_groups(told)
-        refinement = Refinement(self._text, splits)
-        shown = _shown(told).with_columns(base=self._text.normalise(_shown(told)["shown"]))
-        base, own = self._text.normalise(shown["template"]), shown["template"]
-        # What is said to be of another template is not believed: the masks may have changed since.
-        shown = shown.with_columns(
-            shown=pl.when(pl.col("base") == base).then(pl.col("shown")).otherwise(own), base=base
-        )
-        refined = refinement.templates(shown["shown"])
-        audited = (pl.col("purpose") == Purpose.AUDIT).any().over("base")
-        moved = shown.with_columns(template=refined).with_columns(
-            purpose=pl.when(audited & pl.col("base").is_in(list(splits)))
-            .then(pl.lit(Purpose.AUDIT.value))
-            .otherwise("purpose")
-        )
-        known = self._store.pool.known(refined.unique().to_list())
-        moved = moved.join(known, on="template", how="left", suffix="_now", maintain_order="left").with_columns(
-            group_id=pl.coalesce("group_id_now", "group_id"), count=pl.coalesce("count_now", 0)
-        )
-        return of_groups(moved.select(told.columns))
+        rows = self._with_bases(told).with_row_index("place")
+        is_concerned = pl.col("base").is_in(concerned)
+        moved = self._moved(rows.filter(is_concerned), splits)
+        together = pl.concat([rows.filter(~is_concerned), moved.select(rows.columns)]).sort("place")
+        return of_groups(together.select(told.columns))
 
     def regroup(self, effective: pl.DataFrame, splits: Mapping[str, Sequence[int]]) -> None:
         """Bring the pool up to date: groups for the parts of split templates, and one group where nothing is split any more."""
-        stale = self._text.normalise(pl.Series(self._store.regrouping.replaced(), dtype=pl.String))
-        bases = sorted(base for base in {*splits, *stale} if placeholders(base))
-        if not bases:
+        concerned = self._concerned(splits)
+        if not concerned:
             return
-        refinement = Refinement(self._text, splits)
-
-        def refine(texts: Sequence[str]) -> list[str]:
-            return refinement.templates(pl.Series(texts, dtype=pl.String)).to_list()
-
-        like = self._store.regrouping.like([_ends(base) for base in bases])
-        like = like.with_columns(base=self._text.normalise(like["template"]))
-        answered = effective.select("template").unique().with_columns(pl.col("template").alias("part"))
-        answered = answered.with_columns(base=self._text.normalise(answered["template"]))
-        for base in bases:
-            parts = like.filter((pl.col("base") == base) & (pl.col("template") != base))["group_id"].to_list()
-            there = set(answered.filter(pl.col("base") == base)["part"])
+        answered = self._with_bases(effective.select("template").unique())
+        ids = dict(self._store.pool.known(concerned).select("template", "group_id").iter_rows())
+        kept = self._store.regrouping.samples(list(ids.values()))
+        family = self._family(concerned, splits)
+        texts = pl.Series([*family["template"], *(text for some in kept.values() for text in some)], dtype=pl.String)
+        refined = Refinement(self._text, splits).templates(texts)
+        places = dict(zip(texts, refined, strict=True))
+        for base in concerned:
+            parts = family.filter((pl.col("base") == base) & (pl.col("template") != base))["group_id"].to_list()
+            there = set(answered.filter(pl.col("base") == base)["template"])
+            refine = partial(_looked_up, places=places, otherwise=base)
             self._store.regrouping.regroup(base, parts, refine, there, is_split=base in splits)
+
+    def _concerned(self, splits: Mapping[str, Sequence[int]]) -> list[str]:
+        """Return the templates that are split, or whose groups were."""
+        stale = self._text.normalise(pl.Series(self._store.regrouping.replaced(), dtype=pl.String))
+        return sorted(base for base in {*splits, *stale} if placeholders(base))
+
+    def _family(self, bases: Sequence[str], splits: Mapping[str, Sequence[int]]) -> pl.DataFrame:
+        """Return the groups of some templates, refined or not; looked for once for the same splits, which takes a second a million."""
+        key = (tuple(bases), tuple(sorted((template, *slots) for template, slots in splits.items())))
+        if self._families_of != key:
+            self._like = self._with_bases(self._store.regrouping.like([_ends(base) for base in bases]))
+            self._families_of = key
+        return self._like
+
+    def _with_bases(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """Add the templates as masked, as ``base``."""
+        unique = rows.select("template").unique()
+        unique = unique.with_columns(base=self._text.normalise(unique["template"]))
+        return rows.join(unique, on="template", how="left", maintain_order="left")
+
+    def _moved(self, rows: pl.DataFrame, splits: Mapping[str, Sequence[int]]) -> pl.DataFrame:
+        """Return annotations about the groups that they belong to now."""
+        shown = _shown(rows)
+        # What is said to be of another template is not believed: the masks may have changed since.
+        is_of = self._text.normalise(shown["shown"]) == shown["base"]
+        believed = shown["shown"].zip_with(is_of, shown["template"])
+        refined = Refinement(self._text, splits).templates(believed)
+        audited = (pl.col("purpose") == Purpose.AUDIT).any().over("base")
+        purpose = pl.when(audited).then(pl.lit(Purpose.AUDIT.value)).otherwise("purpose")
+        moved = shown.with_columns(template=refined, purpose=purpose)
+        known = self._store.pool.known(refined.unique().to_list())
+        moved = moved.join(known, on="template", how="left", suffix="_now", maintain_order="left")
+        return moved.with_columns(group_id=pl.coalesce("group_id_now", "group_id"), count=pl.coalesce("count_now", 0))
 
     def _about_messages(self, rows: pl.DataFrame) -> pl.DataFrame:
         """Return annotations of templates about which people contradict each other, with the template as masked as ``base``."""
-        bases = rows.select("template").unique()
-        bases = bases.with_columns(base=self._text.normalise(bases["template"]))
-        rows = rows.join(bases, on="template", how="left", maintain_order="left")
+        rows = self._with_bases(rows)
         rows = rows.filter(pl.col("message").is_not_null() | (pl.col("template") != pl.col("base")))
         labels = pl.col("label").n_unique().over("base", "dimension")
         contradicted = rows.filter((labels > 1).any().over("base")) if rows.height else rows
@@ -247,6 +266,8 @@ def _repeats(rows: Sequence[tuple[str | None, ...]], slots: Sequence[int], kinds
 
 def _tells(template: str, slots: tuple[int, ...], labels: Sequence[tuple[str, str]], text: Normaliser) -> bool:
     """Tell whether refined templates have one label each."""
+    if not slots:
+        return False
     messages = pl.Series([message for message, _ in labels], dtype=pl.String)
     refined = Refinement(text, {template: slots}).templates(messages)
     given: dict[str, str] = {}
@@ -257,6 +278,10 @@ def _of(told: pl.DataFrame, dimensions: Sequence[Dimension]) -> pl.DataFrame:
     pairs = [(dimension.name, label) for dimension in dimensions for label in dimension.label_names]
     known = pl.DataFrame(pairs, schema={"dimension": pl.String, "label": pl.String}, orient="row")
     return told.join(known, on=["dimension", "label"], how="semi", maintain_order="left")
+
+
+def _looked_up(texts: Sequence[str], *, places: Mapping[str, str], otherwise: str) -> list[str]:
+    return [places.get(text, otherwise) for text in texts]
 
 
 def _shown(told: pl.DataFrame) -> pl.DataFrame:

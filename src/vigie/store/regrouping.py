@@ -161,12 +161,13 @@ def _retire(connection: Connection, rows: Sequence[Row[Any]]) -> None:
 
 def _mark(connection: Connection, ids: Sequence[int], answered: Collection[str]) -> None:
     """Say of groups whether they are answered: their annotations may stand with another group of the family."""
-    here = groups.c.id.in_(ids)
-    is_answered = groups.c.digest.in_([digest(template) for template in answered])
-    asked = here & is_answered & (groups.c.state == GroupState.OPEN)
-    connection.execute(update(groups).where(asked).values(state=GroupState.ANSWERED))
-    idle = here & ~is_answered & (groups.c.state == GroupState.ANSWERED)
-    connection.execute(update(groups).where(idle).values(state=GroupState.OPEN))
+    stored = {storable(template) for template in answered}
+    rows = _load(connection, ids)
+    asked = [row.id for row in rows if row.state == GroupState.OPEN and row.template in stored]
+    idle = [row.id for row in rows if row.state == GroupState.ANSWERED and row.template not in stored]
+    # By id alone: SQLite would go through all groups in a state.
+    for these, state in ((asked, GroupState.ANSWERED), (idle, GroupState.OPEN)):
+        connection.execute(update(groups).where(groups.c.id.in_(these)).values(state=state))
 
 
 def _forget(connection: Connection, ids: Sequence[int]) -> None:
