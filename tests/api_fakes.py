@@ -57,8 +57,15 @@ class FakeLabelling:
         asked, self.questions = self.questions[:n], self.questions[n:]
         return [SimpleNamespace(question=q, prediction=a_prediction(), text=q.samples[0]) for q in asked]
 
-    def submit(self, question_id: int, annotator: str, labels: Mapping[str, str], **_rest: object) -> None:
-        self._note("submit", question_id, annotator, dict(labels))
+    def submit(
+        self,
+        question_id: int,
+        annotator: str,
+        labels: Mapping[str, str],
+        exceptions: Sequence[str] = (),
+        **_rest: object,
+    ) -> None:
+        self._note("submit", question_id, annotator, dict(labels), *([list(exceptions)] if exceptions else []))
 
     def annotate(self, text: str, labels: Mapping[str, str], annotator: str) -> int:
         self._note("annotate", text, dict(labels), annotator)

@@ -64,6 +64,11 @@ def effective(*said: Said) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=EFFECTIVE, orient="row")
 
 
+def told(*said: Said) -> pl.DataFrame:
+    """Return annotations as the store's `told` does, about whole groups."""
+    return effective(*said).with_columns(message=pl.lit(None, pl.String), is_exception=pl.lit(value=False))
+
+
 class KnowingModel:
     """A model that says what it was told, by dimension and template, and else the first label."""
 

@@ -113,6 +113,8 @@ class Undone:
     asked: Asked
     labels: dict[str, str]
     action: str
+    dropped: tuple[int, ...] = ()
+    exceptions: tuple[str, ...] = ()
 
 
 class FakeLabelling:
@@ -166,8 +168,24 @@ class FakeLabelling:
         del self.leased[question_id]
         return asked
 
-    def submit(self, question_id: int, annotator: str, labels: Mapping[str, str], **_: object) -> None:
-        self.given.append(("answered", annotator, self._take(question_id, annotator), dict(labels)))
+    def submit(
+        self,
+        question_id: int,
+        annotator: str,
+        labels: Mapping[str, str],
+        *,
+        exceptions: Sequence[str] = (),
+        **_: object,
+    ) -> list[Asked]:
+        asked = self._take(question_id, annotator)
+        self.given.append(("answered", annotator, asked, dict(labels)))
+        parts = [self._exception(asked.question, text, 1000 * question_id + n) for n, text in enumerate(exceptions)]
+        self.leased |= {part.question.id: (annotator, part) for part in parts}
+        return parts
+
+    def _exception(self, parent: Question, text: str, number: int) -> Asked:
+        question = replace(parent, id=number, parent_id=parent.id, message=text, reason={"why": "exception"})
+        return Asked(question, self._services.predict([text])[0], text)
 
     def skip(self, question_id: int, annotator: str) -> None:
         self.given.append(("skipped", annotator, self._take(question_id, annotator), {}))
@@ -182,8 +200,12 @@ class FakeLabelling:
             return None
         self.given.remove(mine[-1])
         action, _, asked, labels = mine[-1]
+        parts = [one for _, one in self.leased.values() if one.question.parent_id == asked.question.id]
+        for part in parts:
+            del self.leased[part.question.id]
         self.leased[asked.question.id] = (annotator, asked)
-        return Undone(asked, labels, action)
+        dropped, texts = tuple(part.question.id for part in parts), tuple(part.text for part in parts)
+        return Undone(asked, labels, action, dropped, texts)
 
     def release(self, annotator: str, question_ids: Sequence[int]) -> None:
         freed = [self.leased.pop(name)[1] for name in question_ids if name in self.leased]
@@ -266,6 +288,9 @@ class FakeServices:
 
     def variable_parts(self, text: str) -> list[tuple[int, int]]:
         return spans(text)
+
+    def unlike_first(self, asked: Asked) -> list[str]:
+        return [*asked.question.samples[::-1], asked.text]
 
     def status(self) -> dict[str, Any]:
         seconds = time.monotonic() - self._born

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 import polars as pl
 
+from vigie.errors import LabelError
 from vigie.labels import Annotation, Dimension, Prediction, Purpose, Question, check_labels
 from vigie.store import Group, Store
 
@@ -18,6 +19,7 @@ REASONS: Mapping[str, str] = {
     "largest": "nothing was learned yet, so the largest groups come first: size",
     "random": "a strategy chose at random: size",
     "audit": "drawn at random in proportion to traffic, only to measure",
+    "exception": "somebody singled this message out when they answered the rest of its group",
 }
 """What `Question.reason` may say under ``why``, and which other keys come with it.
 
@@ -29,7 +31,10 @@ in which a rule contradicts the model. Of some: ``alike``, groups of the same cl
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A question with what the system would answer; ``text`` is the newest real message of its group."""
+    """A question with what the system would answer; ``text`` is the message to show.
+
+    That is the newest real one of its group when the question was first asked, and of an exception the exception.
+    """
 
     question: Question
     prediction: Prediction
@@ -38,11 +43,17 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Undone:
-    """What was taken back: the question, asked again, the labels given, and the action: answered, skipped, flagged."""
+    """What was taken back: the question, asked again, the labels given, and the action: answered, skipped, flagged.
+
+    ``dropped`` are the questions about exceptions of that answer, which are not asked any more, and ``exceptions`` their
+    messages.
+    """
 
     asked: Asked
     labels: Mapping[str, str]
     action: str
+    dropped: tuple[int, ...] = ()
+    exceptions: tuple[str, ...] = ()
 
 
 class Labelling:
@@ -57,7 +68,7 @@ class Labelling:
     predict
         Returns what the system says about some texts, in order.
     normalise
-        Maps texts to templates.
+        Maps texts to templates, refined as the model in use has it.
     lease_seconds
         How long a question belongs to one annotator.
     clock
@@ -93,8 +104,10 @@ class Labelling:
         *,
         model_version: str | None = None,
         duration_seconds: float | None = None,
-    ) -> None:
-        """Store an answer for some or all dimensions; on disk when this returns.
+        exceptions: Sequence[str] = (),
+        keep_exceptions: bool = False,
+    ) -> list[Asked]:
+        """Store an answer for some or all dimensions; on disk when this returns, all of it or nothing.
 
         Parameters
         ----------
@@ -106,18 +119,35 @@ class Labelling:
             Whose prediction the annotator saw.
         duration_seconds
             How long the answer took.
+        exceptions
+            Messages of the group that the answer does not hold for: they are asked about one by one.
+        keep_exceptions
+            Whether these questions are leased to the annotator at once; else they are the next ones to be asked.
+
+        Returns
+        -------
+        The questions about the exceptions, in the order given.
 
         Raises
         ------
         LabelError
-            A dimension or label is unknown, or none is given.
+            A dimension or label is unknown, or none is given; an exception is no message of the group.
         QuestionError
             The question is not theirs any more.
         """
         check_labels(self._dimensions(), labels)
+        if exceptions:
+            self._check_exceptions(question_id, exceptions)
         self._store.questions.answer(
-            question_id, annotator, labels, model_version=model_version, duration_seconds=duration_seconds
+            question_id,
+            annotator,
+            labels,
+            model_version=model_version,
+            duration_seconds=duration_seconds,
+            exceptions=exceptions,
+            lease_seconds=self._lease_seconds if keep_exceptions else None,
         )
+        return self._with_predictions(self._store.questions.exceptions(question_id)) if exceptions else []
 
     def skip(self, question_id: int, annotator: str) -> None:
         """Leave a question to others; raises QuestionError when it is not theirs any more."""
@@ -132,7 +162,8 @@ class Labelling:
         undone = self._store.questions.undo(annotator, self._lease_seconds)
         if undone is None:
             return None
-        return Undone(self._with_predictions([undone.question])[0], undone.labels, undone.action)
+        asked = self._with_predictions([undone.question])[0]
+        return Undone(asked, undone.labels, undone.action, undone.dropped, undone.exceptions)
 
     def renew(self, annotator: str, question_ids: Sequence[int]) -> list[int]:
         """Lease questions for longer; return those that are still this annotator's."""
@@ -157,9 +188,23 @@ class Labelling:
         group_id, purpose = self._group_of(text)
         now = self._clock()
         self._store.annotations.add(
-            [Annotation(group_id, dimension, label, annotator, purpose, now) for dimension, label in labels.items()]
+            [
+                Annotation(group_id, dimension, label, annotator, purpose, now, message=text)
+                for dimension, label in labels.items()
+            ]
         )
         return group_id
+
+    def _check_exceptions(self, question_id: int, exceptions: Sequence[str]) -> None:
+        question = self._store.questions.get(question_id)
+        if question is None:
+            return
+        if question.parent_id is not None:
+            raise LabelError(f"question {question_id} is about one message, which has no exceptions")
+        templates = self._normalise(pl.Series(exceptions, dtype=pl.String))
+        for place, (message, template) in enumerate(zip(exceptions, templates, strict=True)):
+            if template != question.template and message not in question.samples:
+                raise LabelError(f"exceptions[{place}] is no message of the group of question {question_id}")
 
     def _group_of(self, text: str) -> tuple[int, Purpose]:
         template = self._normalise(pl.Series([text], dtype=pl.String))
@@ -174,6 +219,6 @@ class Labelling:
         return Purpose.AUDIT if audited else Purpose.TRAIN
 
     def _with_predictions(self, questions: Sequence[Question]) -> list[Asked]:
-        texts = [question.samples[0] if question.samples else question.template for question in questions]
+        texts = [question.message or next(iter(question.samples), question.template) for question in questions]
         predictions = self._predict(texts) if texts else []
         return [Asked(*row) for row in zip(questions, predictions, texts, strict=True)]

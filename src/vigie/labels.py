@@ -78,7 +78,7 @@ class Dimension:
 class Annotation:
     """A person's answer about one group in one dimension; never changed once written.
 
-    ``label`` is None when the annotator took an earlier answer back.
+    ``label`` is None when the annotator took an earlier answer back. ``message`` is the one they saw, where that is known.
     """
 
     group_id: int
@@ -91,6 +91,7 @@ class Annotation:
     model_version: str | None = None
     duration_seconds: float | None = None
     id: int | None = None
+    message: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +123,9 @@ class WordWeight:
 class Question:
     """One request to one annotator about one group.
 
-    ``count`` is how many messages the answer covers, ``samples`` some real ones (newest first).
+    ``count`` is how many messages the answer covers, ``samples`` some real ones (newest first), ``message`` the one that is
+    shown, chosen when the question is first leased. An exception is about that message alone; ``parent_id`` is the question
+    whose answer singled it out.
     """
 
     id: int
@@ -133,6 +136,8 @@ class Question:
     samples: tuple[str, ...]
     reason: Mapping[str, object] = field(default_factory=dict)
     leased_until: datetime | None = None
+    message: str | None = None
+    parent_id: int | None = None
 
 
 def check_labels(dimensions: Sequence[Dimension], labels: Mapping[str, str]) -> None:

@@ -15,6 +15,7 @@ import polars as pl
 
 from vigie.classifiers.artefact import Artefact
 from vigie.text import normaliser
+from vigie.text.refining import Refinement
 
 
 def predictions(model: Artefact, texts: pl.Series) -> pl.DataFrame:
@@ -31,7 +32,8 @@ def predictions(model: Artefact, texts: pl.Series) -> pl.DataFrame:
     -------
     For each dimension *d* a column *d* (String) and a column *d*`_confidence` (Float64).
     """
-    templates = normaliser(model.text).normalise(texts.fill_null("")).alias("template")
+    refinement = Refinement(normaliser(model.text), model.splits)
+    templates = refinement.templates(texts.fill_null("")).alias("template")
     columns: dict[str, Any] = {}
     for dimension in model.dimensions:
         answered = {

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -198,6 +199,67 @@ def test_label_when_a_key_is_held_down_then_it_counts_once(stage: Stage, visitor
     assert stage.labelling.n_answers() == 1
 
 
+def test_label_when_the_group_is_opened_then_exceptions_are_asked_next_and_undone_with_the_answer(
+    stage: Stage, visitor: Callable[..., Page]
+) -> None:
+    page = visitor(stage.url)
+    first = armed(page)
+    page.keyboard.press("o")
+    options = page.get_by_role("option")
+    expect(options).to_have_count(4)
+    expect(page.get_by_role("dialog")).to_contain_text("4 messages are kept of")
+    assert page.locator(".kept mark.varies").count() > 0
+
+    for key in ("j", "j", "Space", "ArrowUp", "Space", "k", "Space", "Space", "4"):
+        page.keyboard.press(key)
+    ticked = [one.inner_text() for one in page.locator(".kept [aria-selected=true] pre").all()]
+    expect(page.locator(".group-dialog .primary")).to_contain_text("Accept all but 2")
+    page.keyboard.press("Enter")
+
+    expect(page.locator(".covers")).to_have_text("Labels this message alone")
+    expect(page.locator(".message")).to_have_text(ticked[1])
+    given = stage.labelling.given[0]
+    assert (given[0], given[2].question.id, given[3]["severity"]) == ("answered", int(first), "critical")
+    page.keyboard.press("o")
+    expect(page.locator(".notice")).to_have_text("This question is about one message only.")
+    page.keyboard.press("u")
+    expect(page.locator(f"[data-question='{first}']")).to_be_visible()
+    page.keyboard.press("o")
+    expect(page.locator(".kept [aria-selected=true]")).to_have_count(2)
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    assert stage.labelling.n_answers() == 0
+
+
+def test_label_when_the_group_is_used_by_mouse_then_the_same_happens(
+    stage: Stage, visitor: Callable[..., Page]
+) -> None:
+    page = visitor(stage.url)
+    armed(page)
+    page.get_by_role("button", name="Group", exact=False).first.click()
+    page.get_by_role("option").nth(1).click()
+    text = page.get_by_role("option").nth(1).locator("pre").inner_text()
+    page.locator(".group-dialog .primary").click()
+
+    expect(page.locator(".message")).to_have_text(text)
+    armed(page)
+    answer(page, "3")
+    assert eventually(lambda: stage.labelling.n_answers() == 2)
+    assert stage.labelling.given[1][2].text == text
+
+
+def test_label_when_only_one_message_is_kept_then_the_group_says_so(stage: Stage, visitor: Callable[..., Page]) -> None:
+    asked = stage.labelling.waiting[0]
+    only = replace(asked, question=replace(asked.question, samples=()))
+    stage.labelling.waiting[0] = only
+    page = visitor(stage.url)
+    armed(page)
+    page.keyboard.press("o")
+
+    expect(page.get_by_role("option")).to_have_count(1)
+    expect(page.locator(".alone")).to_have_text("There is nothing to compare it with.")
+
+
 @pytest.mark.parametrize(("key", "action"), [("s", "skipped"), ("f", "flagged")])
 def test_label_when_skipped_or_flagged_then_that_is_stored_and_can_be_undone(
     stage: Stage, visitor: Callable[..., Page], key: str, action: str
@@ -383,10 +445,11 @@ def test_label_when_keys_and_guidelines_are_asked_for_then_they_show_and_go(
     asked = armed(page)
 
     page.keyboard.press("?")
-    expect(page.locator("dialog")).to_be_visible()
+    expect(page.locator(".keys-dialog")).to_be_visible()
+    expect(page.locator(".keys-dialog")).to_contain_text("Except the message, or take it in again")
     page.keyboard.press("2")
     page.keyboard.press("Escape")
-    expect(page.locator("dialog")).not_to_be_visible()
+    expect(page.locator(".keys-dialog")).not_to_be_visible()
     page.keyboard.press("g")
     expect(page.locator(".drawer")).to_contain_text("Choose it when the line is about critical")
     page.keyboard.press("4")

@@ -11,6 +11,7 @@ from vigie.rules import Rule, Rules
 from vigie.text import NORMALISERS, Normaliser, normaliser
 from vigie.text.logs import _follow
 from vigie.text.masks import ROUNDS
+from vigie.text.refining import Refinement, placeholders
 from vigie.text.trace import Trace
 
 TEXTS = any_texts() | log_texts() | social_texts()
@@ -46,6 +47,38 @@ def test_normalise_when_given_a_batch_then_equals_one_by_one(kind: str, texts: l
 @given(text=TEXTS.filter(bool))
 def test_normalise_when_text_is_not_empty_then_neither_is_its_template(kind: str, text: str) -> None:
     assert one(normaliser(kind), text)
+
+
+@kinds
+@unhurried
+@given(text=TEXTS)
+def test_unmasked_when_a_text_is_a_template_then_it_stays(kind: str, text: str) -> None:
+    template = pl.Series([one(normaliser(kind), text)])
+
+    assert normaliser(kind).unmasked(template).to_list() == template.to_list()
+
+
+@st.composite
+def split_texts(draw: st.DrawFn, kind: str) -> tuple[list[str], Refinement]:
+    """Return texts, and a refinement that shows slots of the template of one of them."""
+    texts = draw(st.lists(TEXTS, min_size=1, max_size=5))
+    template = one(normaliser(kind), texts[0])
+    slots = range(len(placeholders(template)))
+    shown = draw(st.sets(st.sampled_from(slots), max_size=2)) if slots else set()
+    return texts, Refinement(normaliser(kind), {template: sorted(shown)})
+
+
+@kinds
+@settings(deadline=None, max_examples=60)
+@given(data=st.data())
+def test_refinement_when_done_again_then_changes_nothing_and_no_batch_matters(kind: str, data: st.DataObject) -> None:
+    texts, refinement = data.draw(split_texts(kind))
+
+    refined = refinement.templates(pl.Series("text", texts))
+
+    assert refinement.templates(refined).to_list() == refined.to_list()
+    assert refined.to_list() == [refinement.templates(pl.Series([text]))[0] for text in texts]
+    assert normaliser(kind).normalise(refined).to_list() == normaliser(kind).normalise(pl.Series(texts)).to_list()
 
 
 @kinds

@@ -278,3 +278,62 @@ def test_reasons_when_there_is_no_learner_then_that_one_is_described(labelling: 
     assert question.reason["why"] in REASONS
     assert question.leased_until is not None
     assert question.leased_until > NOON
+
+
+def test_submit_when_messages_are_excepted_then_they_are_asked_next_with_their_text(
+    labelling: Labelling, store: Store
+) -> None:
+    asked = ask_one(labelling)
+    others = [sample for sample in asked.question.samples if sample != asked.text]
+
+    exceptions = labelling.submit(asked.question.id, "ann", {"severity": "info"}, exceptions=others)
+
+    assert [one.text for one in exceptions] == others
+    assert [one.text for one in labelling.ask("ann", 2)] == others
+    labelling.submit(exceptions[0].question.id, "ann", {"severity": "error"})
+    assert store.annotations.told().select("message", "label").rows() == [(asked.text, "info"), (others[0], "error")]
+
+
+@pytest.mark.parametrize("exception", ["user 8 left", "something else", ""])
+def test_submit_when_an_exception_is_no_message_of_the_group_then_nothing_is_stored(
+    labelling: Labelling, store: Store, exception: str
+) -> None:
+    asked = ask_one(labelling)
+
+    with pytest.raises(LabelError, match=r"exceptions\[1\] is no message of the group"):
+        labelling.submit(
+            asked.question.id, "ann", {"severity": "info"}, exceptions=[asked.question.samples[1], exception]
+        )
+
+    assert store.annotations.told().is_empty()
+    assert labelling.renew("ann", [asked.question.id]) == [asked.question.id]
+
+
+def test_submit_when_an_exception_has_exceptions_then_it_is_refused(labelling: Labelling) -> None:
+    asked = ask_one(labelling)
+    other = next(sample for sample in asked.question.samples if sample != asked.text)
+    (exception,) = labelling.submit(asked.question.id, "ann", {"severity": "info"}, exceptions=[other])
+    labelling.ask("ann")
+
+    with pytest.raises(LabelError, match="is about one message"):
+        labelling.submit(exception.question.id, "ann", {"severity": "info"}, exceptions=[other])
+
+
+def test_undo_when_an_answer_had_exceptions_then_says_which_questions_are_gone(labelling: Labelling) -> None:
+    asked = ask_one(labelling)
+    other = next(sample for sample in asked.question.samples if sample != asked.text)
+    (exception,) = labelling.submit(
+        asked.question.id, "ann", {"severity": "info"}, exceptions=[other], keep_exceptions=True
+    )
+
+    undone = labelling.undo("ann")
+
+    assert undone is not None
+    assert undone.asked.text == asked.text
+    assert (undone.dropped, undone.exceptions) == ((exception.question.id,), (other,))
+
+
+def test_annotate_when_given_then_the_message_is_kept_with_the_answer(labelling: Labelling, store: Store) -> None:
+    labelling.annotate("disk 77 is full", {"severity": "error"}, "ann")
+
+    assert store.annotations.told()["message"].to_list() == ["disk 77 is full"]

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from vigie.labelling import Asked
 
 MAX_ID = 2**63 - 1
+MAX_EXCEPTIONS = 100
+_LISTS = frozenset({"labels", "exceptions"})  # a form has neither objects nor lists
 
 
 class LabelAnswer(BaseModel):
@@ -54,6 +56,11 @@ class Sent(Body):
     message: Text | None = Field(default=None, description="What the labels are about, where there is no question_id.")
     labels: dict[str, str] = Field(default_factory=dict, examples=[{"severity": "error"}])
     annotator: Annotator = DEFAULT_ANNOTATOR
+    exceptions: list[Text] = Field(
+        default_factory=list,
+        max_length=MAX_EXCEPTIONS,
+        description="Messages of the group, from `samples`, that the answer does not hold for: the next questions are about them.",
+    )
 
 
 class SentAnswer(BaseModel):
@@ -92,11 +99,16 @@ def answers(services: "Services") -> APIRouter:
         """Store an answer, as JSON or as a form.
 
         With `question_id` it answers that question; otherwise it is about `message`. Dimensions may be left out.
+        `exceptions` are messages of the group that a question's answer does not hold for; `/get_message` asks about them next.
         """
         sent = _sent(fields, services.dimensions)
         check_labels(services.dimensions, sent.labels)
         if sent.question_id is not None:
-            services.labelling.submit(sent.question_id, sent.annotator, sent.labels)
+            services.labelling.submit(sent.question_id, sent.annotator, sent.labels, exceptions=sent.exceptions)
+        elif sent.exceptions:
+            raise RefusedError(
+                422, "exceptions are given without a question_id; they are of the group that it asks about"
+            )
         elif sent.message is not None:
             services.labelling.annotate(sent.message, sent.labels, sent.annotator)
         else:
@@ -176,7 +188,7 @@ def send_body(dimensions: tuple[Dimension, ...]) -> dict[str, Any]:
     schema["anyOf"] = [{"required": ["question_id"]}, {"required": ["message"]}]
     schema["properties"] = fields
     schema["examples"] = [{"question_id": 12, **chosen}, {"message": "disk sda failed", "labels": chosen}]
-    plain = {name: _never_null(value) for name, value in fields.items() if name != "labels"}
+    plain = {name: _never_null(value) for name, value in fields.items() if name not in _LISTS}
     examples = [{"question_id": 12, **chosen}, {"message": "disk sda failed", **chosen}]
     form = {**schema, "properties": plain, "examples": examples}
     return {

@@ -3,8 +3,10 @@
 from collections.abc import Callable
 from functools import partial
 
+import polars as pl
+
 from vigie.app.project import Project
-from vigie.sources.corrections import CorrectionsSource
+from vigie.sources.corrections import CorrectionsSource, Place
 from vigie.sources.kafka_messages import KafkaMessages
 from vigie.stream.corrections import correcting
 from vigie.stream.decode import decode
@@ -41,14 +43,21 @@ def corrections_worker(
         options=table.parameters.get("options"),
     )
 
-    def places(group_id: int) -> list[tuple[str, int, int]]:
+    def places(group_id: int) -> dict[Place, str]:
         samples = project.store.pool.samples(group_id)
-        return [(s.stream, s.partition, s.offset) for s in samples if s.source == source and s.offset is not None]
+        # Whoever answered the group said that these are something else, and will say what.
+        waiting = project.store.questions.excepted(group_id)
+        kept = [s for s in samples if s.source == source and s.text not in waiting]
+        return {(s.stream, s.partition, s.offset): s.text for s in kept if s.offset is not None}
+
+    def history() -> pl.DataFrame:
+        found = annotations.history()
+        return found.with_columns(family=project.text.normalise(found["template"]))
 
     annotations = project.store.annotations
     found = CorrectionsSource(
         last_id=annotations.last_id,
-        history=annotations.history,
+        history=history,
         places=places,
         fetch=messages.fetch,
         until_end=until_end,

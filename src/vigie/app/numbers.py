@@ -1,6 +1,7 @@
 """How good the model in use is, as `Services.status` tells it: plain values by dimension."""
 
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from vigie.labels import Dimension
 from vigie.learner.answers import Answers
 from vigie.learner.audit import FloatArray, Model
 from vigie.learner.numbers import Numbers, automatic, measure, passing
+from vigie.learner.purity import Guard
 from vigie.learner.saver import MIN_ANSWERS
 from vigie.learner.savings import latest
 from vigie.learner.stopping import NEXT_ANSWERS, STABLE, Point, advise
@@ -30,6 +32,10 @@ class Judge:
     def __init__(self, project: Project) -> None:
         self._project = project
         self._asked: tuple[Model, Remembering] | None = None
+
+    @cached_property
+    def _guard(self) -> Guard:
+        return Guard(self._project.store, self._project.text)
 
     def measure(self) -> dict[str, Any]:
         """Return ``numbers`` and ``passing`` by dimension, and ``automatic``, the share of messages that passes.
@@ -54,7 +60,8 @@ class Judge:
             return {dimension.name: None for dimension in dimensions}
         if self._asked is None or self._asked[0] is not model:
             self._asked = model, Remembering(model)
-        answers = Answers.of(store.annotations.effective(), dimensions)
+        told = store.annotations.told()
+        answers = Answers.of(self._guard.effective(told, getattr(model, "splits", {})), dimensions)
         n_messages = store.pool.messages()
         classifier = getattr(model, "classifier", None)
         rest = unanswered(store, answers, n_messages=n_messages, classifier=classifier)

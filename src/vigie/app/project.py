@@ -28,6 +28,7 @@ from vigie.stream.labeller import Labeller
 from vigie.stream.routing import Policy
 from vigie.stream.worker import BatchReport, Pace, Worker
 from vigie.text import Normaliser, normaliser
+from vigie.text.refining import Refinement
 
 
 class Project:
@@ -107,6 +108,7 @@ class Project:
         return Labeller(
             self.policy(self.settings),
             normalise=self.text.normalise,
+            refining=lambda splits: Refinement(self.text, splits).templates,
             cache_templates=self.settings.stream.cache_templates,
         )
 
@@ -117,7 +119,7 @@ class Project:
             store=self.store,
             dimensions=lambda: self.dimensions,
             predict=self.labeller.predict,
-            normalise=self.text.normalise,
+            normalise=self.labeller.templates,
             lease_seconds=self.settings.learning.lease_seconds,
         )
 

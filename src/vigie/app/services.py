@@ -11,13 +11,15 @@ from vigie.app.numbers import Judge
 from vigie.app.project import Project
 from vigie.app.watcher import Watcher
 from vigie.errors import SettingsError, UnavailableError
-from vigie.labelling import Labelling
+from vigie.labelling import Asked, Labelling
 from vigie.labels import Dimension, Prediction, WordWeight
 from vigie.learner.trainer import points
 from vigie.monitoring import Metrics, Snapshot
 from vigie.registry import VersionInfo
 from vigie.settings import Settings
 from vigie.store import Series
+from vigie.text.refining import shown_values
+from vigie.text.unlike import unlike_first
 
 ALIVE_SECONDS = 10.0
 RATE_SECONDS = 30
@@ -82,8 +84,15 @@ class Services:
         }
 
     def variable_parts(self, text: str) -> list[tuple[int, int]]:
-        """Return the character spans of a text that its template masks."""
-        return self._project.text.variable_parts(text)
+        """Return the character spans of a text that its template masks, as the model in use has it."""
+        normaliser = self._project.text
+        shown = shown_values(text, normaliser, getattr(self._project.labeller.model, "splits", {}))
+        return [(start, end) for start, end in normaliser.variable_parts(text) if text[start:end] not in shown]
+
+    def unlike_first(self, asked: Asked) -> list[str]:
+        """Return the messages kept of a question's group, those first that are most unlike the one it shows and each other."""
+        texts = list(dict.fromkeys([*asked.question.samples, asked.text]))
+        return unlike_first(texts, asked.question.template, self._project.text, reference=asked.text)
 
     def push(self, messages: Sequence[bytes]) -> int:
         """Put messages in the inbox, all or none, and return how many.

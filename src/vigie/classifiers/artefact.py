@@ -2,7 +2,7 @@
 
 ::
 
-    model.json       format, classifier, text normaliser, dimensions with labels and guidelines, evidence for thresholds
+    model.json       format, classifier, text normaliser, dimensions with labels and guidelines, evidence for thresholds, splits
     answers.parquet  one row per answered template, its labels in columns `label:<dimension>`
     classifier/      whatever the classifier's `save` writes
 
@@ -22,6 +22,7 @@ from vigie.classifiers import Classifier, FloatArray
 from vigie.errors import ModelError
 from vigie.labels import Dimension, Label, WordWeight
 from vigie.messages import label_column
+from vigie.text.refining import Splits, placeholders
 
 _FORMAT = 1
 
@@ -45,6 +46,9 @@ class Artefact:
     evidence
         By dimension, pairs of a confidence and a lower bound of the precision of all labels at or above it, as the audit
         sample showed when it was made.
+    splits
+        By template, the slots whose values its messages show, since people told them apart; the templates it was fitted on
+        and those of `answers` are refined accordingly.
     """
 
     classifier: Classifier
@@ -53,6 +57,7 @@ class Artefact:
     answers: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     version: str | None = None
     evidence: Mapping[str, Sequence[tuple[float, float]]] = field(default_factory=dict)
+    splits: Splits = field(default_factory=dict)
 
     def predict_proba(self, templates: pl.Series) -> dict[str, FloatArray]:
         """Return calibrated probabilities by dimension, each of shape (n, n_labels), columns in the dimension's order."""
@@ -73,6 +78,7 @@ class Artefact:
             "text": self.text,
             "dimensions": [asdict(dimension) for dimension in self.dimensions],
             "evidence": self.evidence,
+            "splits": {template: list(slots) for template, slots in self.splits.items()},
         }
         (folder / "model.json").write_text(json.dumps(about, indent=1, ensure_ascii=False), encoding="utf-8")
         self._answer_columns().write_parquet(folder / "answers.parquet")
@@ -94,11 +100,12 @@ class Artefact:
                 raise ModelError(f"{folder} has format {about['format']}; expected {_FORMAT}; update Vigie")
             name, text, dimensions = str(about["classifier"]), str(about["text"]), _dimensions(about["dimensions"])
             answers = _answers(pl.read_parquet(folder / "answers.parquet"), dimensions)
-            evidence = _evidence(about.get("evidence", {}))  # versions made before there was any have none
+            # Versions made before there were any have none.
+            evidence, splits = _evidence(about.get("evidence", {})), _splits(about.get("splits", {}))
         except (OSError, ValueError, KeyError, TypeError, AttributeError, pl.exceptions.PolarsError) as error:
             raise ModelError(f"{folder} holds no model version that can be read: {error}; train again") from error
         classifier = plugins.load("classifiers", name).load(folder / "classifier")
-        return cls(classifier, dimensions, text, answers, version, evidence)
+        return cls(classifier, dimensions, text, answers, version, evidence, splits)
 
     def _answer_columns(self) -> pl.DataFrame:
         columns = {
@@ -117,6 +124,14 @@ def _dimensions(described: Sequence[Mapping[str, Any]]) -> tuple[Dimension, ...]
 
 def _evidence(described: Mapping[str, Sequence[Sequence[float]]]) -> dict[str, tuple[tuple[float, float], ...]]:
     return {name: tuple((float(at), float(low)) for at, low in pairs) for name, pairs in described.items()}
+
+
+def _splits(described: Mapping[str, Sequence[int]]) -> dict[str, tuple[int, ...]]:
+    splits = {template: tuple(sorted({int(slot) for slot in slots})) for template, slots in described.items()}
+    for template, slots in splits.items():
+        if not set(slots) <= set(range(len(placeholders(template)))):
+            raise ValueError(f"a split shows slots {slots} of a template with {len(placeholders(template))}")
+    return splits
 
 
 def _answers(frame: pl.DataFrame, dimensions: Sequence[Dimension]) -> dict[str, dict[str, str]]:

@@ -192,6 +192,8 @@ def _rows(
             created_at=time,
             model_version=answer.model_version,
             duration_seconds=answer.duration_seconds,
+            # Tools do not say which message was in view when an answer was taken back: all that was said goes.
+            message=None if answer.status is Status.WITHDRAWN else answer.text,
         )
         yield row, None if answer.id == ours else answer.id, answer.created_at is not None
 

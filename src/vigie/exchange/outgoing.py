@@ -12,6 +12,7 @@ from vigie.labels import Dimension, Label, Purpose, QuestionKind
 from vigie.store import Annotations
 
 _SAID = ("group_id", "annotator", "dimension")
+_SAID_OF = (*_SAID, "message")
 _ONE_ANSWER = (
     "group_id",
     "annotator",
@@ -20,6 +21,7 @@ _ONE_ANSWER = (
     "purpose",
     "model_version",
     "duration_seconds",
+    "message",
     "answer_id",
     "withdrawn",
     "nth",
@@ -40,7 +42,7 @@ def given(annotations: Annotations, *, history: bool = False) -> list[Answer]:
     """
     texts = dict(annotations.texts().iter_rows())
     rows = _history(annotations)
-    rows = rows if history else rows.unique(_SAID, keep="last", maintain_order=True).filter(~pl.col("withdrawn"))
+    rows = rows if history else _standing(rows)
     # A group may be answered in parts, at several times: one answer each.
     nth = pl.int_range(pl.len()).over(*_ONE_ANSWER[:-1], "dimension").alias("nth")
     answers = rows.with_columns(nth).group_by(_ONE_ANSWER, maintain_order=True)
@@ -75,14 +77,23 @@ def _history(annotations: Annotations) -> pl.DataFrame:
     """Return all annotations, oldest first; those taken back with the label that was taken back."""
     rows = annotations.history().reverse()
     names = annotations.names().rename({"annotation_id": "id"})
-    before = pl.col("label").forward_fill().over(*_SAID)
+    # Who takes back without naming a message takes back all; the last label is as good as any.
+    last = [pl.col("label").forward_fill().over(*said) for said in (_SAID_OF, _SAID)]
+    before = pl.coalesce(last[0], pl.when(pl.col("message").is_null()).then(last[1]))
     rows = rows.join(names, on="id", how="left", maintain_order="left")
     return rows.with_columns(label=before, withdrawn=pl.col("label").is_null()).filter(pl.col("label").is_not_null())
 
 
+def _standing(rows: pl.DataFrame) -> pl.DataFrame:
+    """Return what holds of a history: the last of each person about a message, and what came since they spoke of all."""
+    general = pl.col("id").filter(pl.col("message").is_null()).max().over(*_SAID).fill_null(0)
+    since = rows.filter(pl.col("id") >= general)
+    return since.unique(_SAID_OF, keep="last", maintain_order=True).filter(~pl.col("withdrawn"))
+
+
 def _answer(row: Mapping[str, Any], texts: Mapping[int, str]) -> Answer:
     return Answer(
-        text=texts.get(row["group_id"], row["template"]),
+        text=row["message"] or texts.get(row["group_id"], row["template"]),
         labels=dict(zip(row["dimension"], row["label"], strict=True)),
         annotator=row["annotator"],
         created_at=row["created_at"],

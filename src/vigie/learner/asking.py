@@ -12,6 +12,7 @@ from vigie.labels import Dimension, QuestionKind
 from vigie.learner.answers import Answers
 from vigie.learner.audit import Model, draw
 from vigie.learner.embedding import ready
+from vigie.learner.purity import Guard
 from vigie.learner.ranking import (
     MAX_CANDIDATES,
     MAX_EMBEDDED,
@@ -27,6 +28,7 @@ from vigie.learner.ranking import (
 )
 from vigie.learner.survey import Student, Survey
 from vigie.store import Store, microseconds
+from vigie.store.annotations import of_groups
 from vigie.strategies import Strategy
 
 MIN_AUDIT_OPEN = 3
@@ -60,6 +62,8 @@ class Asker:
         Tells the time.
     make
         Builds a classifier, not fitted, which may know where groups lie before there is a model; left out, nobody does.
+    guard
+        Knows which groups the answers are about where a model splits them; left out, no model does.
     """
 
     def __init__(
@@ -72,6 +76,7 @@ class Asker:
         seed: int,
         clock: Callable[[], datetime],
         make: Callable[[Sequence[Dimension]], object] = lambda _: None,
+        guard: Guard | None = None,
     ) -> None:
         self._store = store
         self._strategy = strategy
@@ -81,6 +86,7 @@ class Asker:
         self._seed = seed
         self._clock = clock
         self._make = make
+        self._guard = guard
         self._not_before = clock()
         self._seen: tuple[int, int] | None = None
         self._was_low = False
@@ -110,7 +116,7 @@ class Asker:
         names = [dimension.name for dimension in dimensions]
         # Groups that are being asked about rank high still, and get no second question.
         n = self._open_questions + self._store.questions.counts()["leased"]
-        effective = self._store.annotations.effective()
+        effective = self._effective(model)
         embedder = knowing(self._make(dimensions)) if model is None else None
         train = Answers.of(effective, dimensions).train
         if model is not None and rest.height > MAX_CANDIDATES:
@@ -163,6 +169,10 @@ class Asker:
             urgency=NEW_URGENCY,
         )
         return surveyed(there, scores, rng, MAX_SURVEYED)
+
+    def _effective(self, model: Model | None) -> pl.DataFrame:
+        told = self._store.annotations.told()
+        return of_groups(told) if self._guard is None else self._guard.effective(told, getattr(model, "splits", {}))
 
     def _situation(self) -> tuple[int, int]:
         return self._store.pool.size(), self._store.annotations.last_id()

@@ -14,6 +14,7 @@ from vigie.labels import Dimension
 from vigie.learner.asking import Asker
 from vigie.learner.attempts import Attempts
 from vigie.learner.embedding import Embedding
+from vigie.learner.purity import Guard
 from vigie.learner.saver import Saver
 from vigie.learner.serving import Choice, Serving
 from vigie.learner.trainer import Learned, Trained, Trainer, n_answers
@@ -21,7 +22,9 @@ from vigie.learner.training import n_changed
 from vigie.learner.turn import Turn
 from vigie.registry import Registry
 from vigie.store import Store, utc_now
+from vigie.store.annotations import of_groups
 from vigie.strategies import Strategy
+from vigie.text import normaliser
 
 logger = logging.getLogger(__name__)
 
@@ -106,6 +109,7 @@ class Learner:
             seed=plan.seed,
             clock=clock,
             make=classifier,
+            guard=Guard(store, normaliser(text)),
         )
         self._embedding = Embedding(store, make=classifier, clock=clock)
         self._turn = Turn(store.presence)
@@ -191,7 +195,7 @@ class Learner:
         state = self._state
         last = self._store.annotations.last_id()
         if state.last_annotation != last:
-            state.effective = self._store.annotations.effective()
+            state.told = self._store.annotations.told()
             state.last_annotation = last
 
     def _train_if_due(self) -> None:
@@ -200,7 +204,7 @@ class Learner:
             state.learned = self._trainer.learned()
             state.is_informed = True
         state.count(self._trainer.recipe(dimensions), self._clock())
-        is_possible = self._is_due(dimensions) and self._trainer.can_learn(state.effective, dimensions)
+        is_possible = self._is_due(dimensions) and self._trainer.can_learn(of_groups(state.told), dimensions)
         if is_possible and not self._embedding.comes_first(dimensions):
             self._train()
 
@@ -218,7 +222,7 @@ class Learner:
         state, dimensions = self._state, tuple(self._dimensions())
         state.is_training = True
         try:
-            trained = self._trainer.train(state.effective, dimensions, state.last_annotation)
+            trained = self._trainer.train(state.told, dimensions, state.last_annotation)
         finally:
             state.is_training = False
         state.took(trained, self._trainer.recipe(dimensions))
@@ -249,14 +253,15 @@ class Learner:
     def _save(self) -> None:
         """Estimate the answers saved, a little at a time; what is due to train or to ask goes first."""
         state = self._state
-        self._saver.step(self._trainer.champion, state.effective, tuple(self._dimensions()), may_begin=state.n_new == 0)
+        told = of_groups(state.told)
+        self._saver.step(self._trainer.champion, told, tuple(self._dimensions()), may_begin=state.n_new == 0)
 
 
 @dataclass
 class _Progress:
     """What the learner knows about answers and trainings; all of it is found again in the store and the registry."""
 
-    effective: pl.DataFrame = field(default_factory=pl.DataFrame)
+    told: pl.DataFrame = field(default_factory=pl.DataFrame)
     last_annotation: int = -1
     is_informed: bool = False
     learned: Learned | None = None
@@ -282,17 +287,17 @@ class _Progress:
 
     def took(self, trained: Trained, recipe: str) -> None:
         """Note that a training came to its end."""
-        self.learned = Learned(recipe, n_answers(self.effective), self.last_annotation)
-        self.before, self.trained, self.must_rank = self.effective, trained, True
+        self.learned = Learned(recipe, n_answers(self.told), self.last_annotation)
+        self.before, self.trained, self.must_rank = self.told, trained, True
         self.counted, self.n_new, self.since, self.is_outdated = (self.last_annotation, recipe), 0, None, False
 
     def _n_new(self) -> int:
-        n = n_answers(self.effective)
+        n = n_answers(self.told)
         if self.learned is None or self.is_outdated:
             return n
         if self.last_annotation == self.learned.last_annotation:
             return 0
         if self.before is not None:
-            return n_changed(self.before, self.effective)
+            return n_changed(self.before, self.told)
         # After a new start it is not known which answers those were; something has changed.
         return max(1, abs(n - self.learned.n_answers))

@@ -7,6 +7,7 @@ import polars as pl
 
 from vigie.labels import Dimension
 from vigie.learner.audit import FloatArray, Model
+from vigie.text.refining import Splits
 
 MAX_TEXTS = 50_000
 """Texts whose probabilities are kept of one model; 9 MB for 22 labels. Above that, all are forgotten but those asked about."""
@@ -41,6 +42,11 @@ class Recalled:
     def classifier(self) -> object:
         """What the model is made of, which may know where texts lie."""
         return getattr(self.model, "classifier", self.model)
+
+    @property
+    def splits(self) -> Splits:
+        """How the model makes refined templates."""
+        return getattr(self.model, "splits", {})
 
     def predict_proba(self, templates: pl.Series) -> Mapping[str, FloatArray]:
         """Return probabilities by dimension, each of shape (n, n_labels)."""

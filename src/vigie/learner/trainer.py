@@ -18,6 +18,7 @@ from vigie.learner.audit import Estimate
 from vigie.learner.measures import allowed, measures, metric_name
 from vigie.learner.numbers import measure
 from vigie.learner.promotion import Verdict, decide
+from vigie.learner.purity import Guard
 from vigie.learner.recalled import Recalled
 from vigie.learner.serving import Serving
 from vigie.learner.stopping import Point, agreement
@@ -25,6 +26,7 @@ from vigie.learner.training import DataSet, recipe
 from vigie.learner.unanswered import unanswered
 from vigie.registry import Registry, TrainingRecord, VersionInfo
 from vigie.store import Store
+from vigie.text import normaliser
 
 logger = logging.getLogger(__name__)
 
@@ -94,6 +96,7 @@ class Trainer:
         self._make = make
         self._text = text
         self._serving = serving or Serving(store)
+        self._guard = Guard(store, normaliser(text))
         self._champion: Artefact | None = None
         self._recipes: dict[tuple[Dimension, ...], str] = {}
         self._before: tuple[str, Classifier] | None = None
@@ -148,13 +151,13 @@ class Trainer:
         newest = self._registry.versions(limit=1)
         return _learned(newest[0]) if newest else None
 
-    def train(self, effective: pl.DataFrame, dimensions: Sequence[Dimension], last_annotation: int) -> Trained:
+    def train(self, told: pl.DataFrame, dimensions: Sequence[Dimension], last_annotation: int) -> Trained:
         """Fit, measure, register, and promote unless it is worse; the champion moves last.
 
         Parameters
         ----------
-        effective
-            All annotations that hold.
+        told
+            All annotations that hold, as `store.annotations.told` returns them.
         dimensions
             What is asked now.
         last_annotation
@@ -168,6 +171,7 @@ class Trainer:
             The registry does not answer; the champion is what it was.
         """
         began = time.monotonic()
+        effective, splits = self._guard.settle(told, dimensions)
         answers = Answers.of(effective, dimensions)
         data = DataSet.of(answers, dimensions)
         if not self.can_learn(effective, dimensions):
@@ -177,13 +181,13 @@ class Trainer:
         full = data.fit(self._make, dimensions, before=before)
         self._before = plan, full
         classifier = self._serving.served(full, data)
-        artefact = Artefact(classifier, tuple(dimensions), self._text, answers.agreed)
+        artefact = Artefact(classifier, tuple(dimensions), self._text, answers.agreed, splits=splits)
         challenger = Recalled(artefact)
         n_messages = self._store.pool.messages()
         rest = unanswered(self._store, answers, n_messages=n_messages, classifier=classifier)
         numbers = measure(answers, challenger, dimensions, n_messages=n_messages, rest=rest)
         artefact = replace(artefact, evidence={name: one.steps.evidence() for name, one in numbers.items() if one})
-        tags = {_RECIPE: plan, _ANSWERS: str(n_answers(effective)), _LAST: str(last_annotation)}
+        tags = {_RECIPE: plan, _ANSWERS: str(n_answers(told)), _LAST: str(last_annotation)}
         metrics = measures(numbers) | self._stability(challenger, rest) | {"fit_seconds": time.monotonic() - began}
         version = self._log(artefact, data, metrics, tags)
         verdict = self._pass_gate(replace(artefact, version=version), challenger, answers.audit, dimensions)

@@ -97,12 +97,12 @@ def n_changed(before: pl.DataFrame, now: pl.DataFrame) -> int:
     Parameters
     ----------
     before, now
-        As `store.annotations.effective` returns them.
+        As `store.annotations.told` or `store.annotations.effective` returns them.
     """
-    key = ["group_id", "annotator", "dimension", "label"]
+    key = ["group_id", "annotator", "dimension", "label", *(["message"] if "message" in now.columns else [])]
     answer = key[:2]
-    came = now.join(before, on=key, how="anti").select(answer)
-    went = before.join(now, on=key, how="anti").select(answer)
+    came = now.join(before, on=key, how="anti", nulls_equal=True).select(answer)
+    went = before.join(now, on=key, how="anti", nulls_equal=True).select(answer)
     return pl.concat([came, went]).unique().height
 
 

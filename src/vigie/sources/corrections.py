@@ -3,13 +3,13 @@
 Batches have the columns of `messages.SCHEMA` and
 
 =======================  ======  =====================================================================
-``correction:revision``  Int64   the how-manieth answer about its group this is, from 1
+``correction:revision``  Int64   the how-manieth answer about messages of its template this is, from 1
 ``correction:labels``    String  what people say of it since then: JSON, labels by dimension
 =======================  ======  =====================================================================
 """
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import orjson
 import polars as pl
@@ -27,12 +27,20 @@ Place = tuple[str, int, int]
 
 
 class Correction(NamedTuple):
-    """An answer that changed what people say of a group: the id of its last annotation, and since then the labels."""
+    """An answer that changed what people say of a group: the id of its last annotation, and since then the labels.
+
+    ``singles`` are the labels of single messages: those that somebody excepted, or that people said different things of.
+    """
 
     id: int
     group_id: int
     revision: int
     labels: dict[str, str]
+    singles: Mapping[str, dict[str, str]] = {}
+
+    def of(self, text: str | None) -> dict[str, str]:
+        """Return the labels of one message of the group."""
+        return self.labels | self.singles.get(text or "", {})
 
 
 class CorrectionsSource:
@@ -45,9 +53,9 @@ class CorrectionsSource:
     last_id
         Tells the id of the newest annotation.
     history
-        Returns all annotations, as the store does.
+        Returns all annotations, as the store does, and ``family``: the template as masked.
     places
-        Returns the positions of the messages kept of a group.
+        Returns the positions of the messages kept of a group, and the texts there.
     fetch
         Reads messages at positions again; those that are gone are left out.
     until_end
@@ -61,7 +69,7 @@ class CorrectionsSource:
         *,
         last_id: Callable[[], int],
         history: Callable[[], pl.DataFrame],
-        places: Callable[[int], Sequence[Place]],
+        places: Callable[[int], Mapping[Place, str]],
         fetch: Callable[[Iterable[Place]], pl.DataFrame],
         until_end: bool = False,
         on_close: Callable[[], object] = lambda: None,
@@ -129,42 +137,70 @@ class CorrectionsSource:
 
     def _messages(self, correction: Correction) -> pl.DataFrame:
         places = self._places(correction.group_id)
-        return self._fetch(places).with_columns(
-            pl.lit(correction.revision, pl.Int64).alias(REVISION),
-            pl.lit(orjson.dumps(correction.labels).decode()).alias(LABELS),
-        )
+        found = self._fetch(places)
+        there = found.select("stream", "partition", "offset").iter_rows()
+        labels = [orjson.dumps(correction.of(places.get(place))).decode() for place in there]
+        revision = pl.lit(correction.revision, pl.Int64).alias(REVISION)
+        return found.with_columns(revision, pl.Series(LABELS, labels, dtype=pl.String))
 
 
 def corrections(history: pl.DataFrame) -> list[Correction]:
-    """Return the answers that changed what people agree on about a group, oldest first.
+    """Return the answers that changed what people agree on about a group or its messages, oldest first.
 
     Parameters
     ----------
     history
-        All annotations: ``id``, ``group_id``, ``dimension``, ``label`` (null: taken back), ``annotator``,
-        ``created_at``. Annotations of one person about one group at one time are one answer.
+        All annotations: ``id``, ``group_id``, ``family``, ``dimension``, ``label`` (null: taken back), ``annotator``,
+        ``created_at``, ``message``, ``is_exception``. Annotations of one person about one group at one time are one answer.
+        Answers count per family, so that revisions rise when a group is split.
     """
-    said: dict[int, dict[tuple[str, str], str | None]] = {}
-    revisions: dict[int, int] = {}
+    groups: dict[int, _Group] = {}
+    revisions: dict[str, int] = {}
     found: list[Correction] = []
     answers = history.sort("id").group_by("group_id", "annotator", "created_at", maintain_order=True)
-    for (group_id, annotator, _), rows in answers:
-        group = said.setdefault(int(str(group_id)), {})
-        before = _agreed(group)
-        group |= {(name, str(annotator)): label for name, label in rows.select("dimension", "label").iter_rows()}
-        revision = revisions[int(str(group_id))] = revisions.get(int(str(group_id)), 0) + 1
-        if before != (after := _agreed(group)):
-            found.append(Correction(int(rows["id"].max()), int(str(group_id)), revision, after))  # type: ignore[arg-type]
-    return sorted(found)
+    for _, rows in answers:
+        group_id, family = int(rows["group_id"][0]), str(rows["family"][0])
+        group = groups.setdefault(group_id, _Group())
+        before = group.agreed()
+        for row in rows.iter_rows(named=True):
+            group.hear(row)
+        revision = revisions[family] = revisions.get(family, 0) + 1
+        if before != (after := group.agreed()):
+            found.append(Correction(int(rows["id"].max()), group_id, revision, *after))  # type: ignore[arg-type]
+    return sorted(found, key=lambda one: one.id)
 
 
-def _agreed(group: dict[tuple[str, str], str | None]) -> dict[str, str]:
-    """Return the labels by dimension on which all who spoke agree."""
-    labels: dict[str, set[str]] = {}
-    for (dimension, _), label in sorted(group.items()):
-        if label is not None:
-            labels.setdefault(dimension, set()).add(label)
-    return {dimension: next(iter(given)) for dimension, given in labels.items() if len(given) == 1}
+class _Group:
+    """What people say about one group now."""
+
+    def __init__(self) -> None:
+        self._said: dict[tuple[str, str], dict[str | None, tuple[str, bool]]] = {}
+
+    def hear(self, row: Mapping[str, Any]) -> None:
+        """Take an annotation; one that names no message is about the whole group, whatever its annotator said before."""
+        said = self._said.setdefault((row["dimension"], row["annotator"]), {})
+        if row["message"] is None:
+            said.clear()
+        said.pop(row["message"], None)
+        if row["label"] is not None:
+            said[row["message"]] = (row["label"], row["is_exception"])
+
+    def agreed(self) -> tuple[dict[str, str], dict[str, dict[str, str]]]:
+        """Return the labels by dimension that hold for the group, and by message those that hold for that alone."""
+        general: dict[str, set[str]] = {}
+        single: dict[tuple[str, str], set[str]] = {}
+        for (dimension, _), said in sorted(self._said.items()):
+            for message, (label, is_exception) in said.items():
+                if not is_exception:
+                    general.setdefault(dimension, set()).add(label)
+                if message is not None:
+                    single.setdefault((message, dimension), set()).add(label)
+        labels = {dimension: next(iter(given)) for dimension, given in general.items() if len(given) == 1}
+        singles: dict[str, dict[str, str]] = {}
+        for (message, dimension), given in single.items():
+            if given != {labels.get(dimension)} and len(given) == 1:
+                singles.setdefault(message, {})[dimension] = next(iter(given))
+        return labels, singles
 
 
 def _frame(parts: Sequence[pl.DataFrame]) -> pl.DataFrame:

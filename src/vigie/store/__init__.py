@@ -23,6 +23,7 @@ from vigie.store.pool import Group, Pool, Sample
 from vigie.store.presence import Presence, Roster
 from vigie.store.questions import Draft, Questions
 from vigie.store.recorder import Recorder
+from vigie.store.regrouping import Regrouping
 from vigie.store.tables import GroupState, QuestionState, microseconds
 from vigie.store.traffic import Series, Traffic
 from vigie.store.upgrade import upgrade
@@ -39,6 +40,7 @@ __all__ = [
     "Presence",
     "QuestionState",
     "Questions",
+    "Regrouping",
     "Roster",
     "Sample",
     "Series",
@@ -76,6 +78,8 @@ class Store:
         Which roles run.
     embeddings
         What templates mean, so that they are encoded once.
+    regrouping
+        Groups that people told apart.
     """
 
     def __init__(
@@ -97,6 +101,7 @@ class Store:
         self.traffic = Traffic(database)
         self.presence = Roster(database)
         self.embeddings = StoredEmbeddings(database, max_rows=max_embeddings)
+        self.regrouping = Regrouping(database)
         self._recorder = Recorder(database, grouping, pool, self.traffic)
 
     @classmethod

@@ -6,13 +6,14 @@ from datetime import datetime
 from typing import Any
 
 import polars as pl
-from sqlalchemy import Connection, Select, Subquery, delete, func, insert, select, union, update
+from sqlalchemy import Connection, Select, Subquery, and_, delete, func, insert, select, union, update
 
 from vigie.errors import QuestionError
 from vigie.labels import Annotation, QuestionKind
 from vigie.store.bulk import among, chunks, frame, storable
 from vigie.store.engine import Database, Lock
 from vigie.store.tables import (
+    MAX_MESSAGE_CHARACTERS,
     GroupState,
     QuestionState,
     annotations,
@@ -72,7 +73,8 @@ class Annotations:
             for part in chunks(group_ids):
                 update_states(connection, part)
                 open_now = questions.c.group_id.in_(part) & (questions.c.state == QuestionState.OPEN)
-                connection.execute(delete(questions).where(open_now, questions.c.step.is_(None)))
+                whole = questions.c.step.is_(None) & questions.c.parent_id.is_(None)
+                connection.execute(delete(questions).where(open_now, whole))
             return ids
 
     def effective(self) -> pl.DataFrame:
@@ -81,9 +83,19 @@ class Annotations:
         Returns
         -------
         Columns ``group_id``, ``template``, ``count``, ``dimension``, ``annotator``, ``label``, ``purpose``,
-        ``created_at``, ``question_id``, ``model_version``; oldest first.
+        ``created_at``, ``question_id``, ``model_version``; oldest first. What somebody said about an exception counts for
+        the group only if they said nothing about the rest of it.
         """
-        last = _last()
+        return of_groups(self.told())
+
+    def told(self) -> pl.DataFrame:
+        """Return what holds now about each message: as `effective`, but one row per message that was answered about.
+
+        Returns
+        -------
+        The columns of `effective`, ``message`` (null where it is not known), and ``is_exception`` (Boolean); oldest first.
+        """
+        held = standing()
         query = (
             select(
                 annotations.c.group_id,
@@ -96,13 +108,15 @@ class Annotations:
                 annotations.c.created_at,
                 annotations.c.question_id,
                 annotations.c.model_version,
+                annotations.c.message,
+                questions.c.parent_id,
             )
-            .join(last, last.c.id == annotations.c.id)
+            .join(held, held.c.id == annotations.c.id)
             .join(groups, groups.c.id == annotations.c.group_id)
-            .where(annotations.c.label.is_not(None))
+            .outerjoin(questions, questions.c.id == annotations.c.question_id)
             .order_by(annotations.c.id)
         )
-        return self._frame(query)
+        return _with_exceptions(self._frame(query))
 
     def last_id(self) -> int:
         """Return the id of the newest annotation, 0 when there is none; it changes with every answer and undo."""
@@ -111,11 +125,10 @@ class Annotations:
 
     def count(self) -> int:
         """Return the number of answers that hold: pairs of group and annotator."""
-        last = _last()
+        held = standing()
         pairs = (
             select(annotations.c.group_id, annotations.c.annotator)
-            .join(last, last.c.id == annotations.c.id)
-            .where(annotations.c.label.is_not(None))
+            .join(held, held.c.id == annotations.c.id)
             .distinct()
             .subquery()
         )
@@ -128,10 +141,13 @@ class Annotations:
         Returns
         -------
         All columns of an annotation: ``id``, ``group_id``, ``dimension``, ``label``, ``annotator``, ``purpose``,
-        ``created_at``, ``question_id``, ``model_version``, ``duration_seconds``; and ``template``.
+        ``created_at``, ``question_id``, ``model_version``, ``duration_seconds``, ``message``; and ``template`` and
+        ``is_exception`` (Boolean).
         """
-        query = select(*annotations.c, groups.c.template).join(groups, groups.c.id == annotations.c.group_id)
-        return self._frame(query.order_by(annotations.c.id.desc()).limit(limit))
+        query = select(*annotations.c, groups.c.template, questions.c.parent_id)
+        query = query.join(groups, groups.c.id == annotations.c.group_id)
+        query = query.outerjoin(questions, questions.c.id == annotations.c.question_id)
+        return _with_exceptions(self._frame(query.order_by(annotations.c.id.desc()).limit(limit)))
 
     def about(self, group_ids: Sequence[int]) -> pl.DataFrame:
         """Return all annotations of some groups, oldest first, those taken back (label null) included.
@@ -187,7 +203,8 @@ class Annotations:
             questions.c.closed_at,
         )
         query = select(*columns).join(groups, groups.c.id == questions.c.group_id)
-        return self._frame(query.where(questions.c.state.in_(_LEFT)).order_by(questions.c.step, questions.c.id))
+        left = questions.c.state.in_(_LEFT) & questions.c.parent_id.is_(None)
+        return self._frame(query.where(left).order_by(questions.c.step, questions.c.id))
 
     def refuse(self, refusals: Sequence[Refusal]) -> int:
         """Note skips and flags that were made elsewhere, as closed questions; return how many were new.
@@ -279,23 +296,50 @@ def _close(connection: Connection, refusals: Sequence[Refusal]) -> None:
 
 def update_states(connection: Connection, group_ids: Sequence[int]) -> None:
     """Say of groups whether they are answered, after their annotations changed."""
-    answered = (
-        select(annotations.c.group_id)
-        .where(annotations.c.id.in_(select(_last(group_ids).c.id)), annotations.c.label.is_not(None))
-        .scalar_subquery()
-    )
-    these = groups.c.id.in_(group_ids)
+    held = standing(group_ids)
+    answered = select(annotations.c.group_id).where(annotations.c.id.in_(select(held.c.id))).scalar_subquery()
+    these = groups.c.id.in_(group_ids) & (groups.c.state != GroupState.REPLACED)
     connection.execute(update(groups).where(these, groups.c.id.in_(answered)).values(state=GroupState.ANSWERED))
     withdrawn = (groups.c.state == GroupState.ANSWERED) & groups.c.id.not_in(answered)
     connection.execute(update(groups).where(these, withdrawn).values(state=GroupState.OPEN))
 
 
-def _last(group_ids: Sequence[int] | None = None) -> Subquery:
-    """Select the newest annotation of each person per group and dimension."""
-    query = select(func.max(annotations.c.id).label("id"))
+def _with_exceptions(rows: pl.DataFrame) -> pl.DataFrame:
+    return rows.with_columns(is_exception=pl.col("parent_id").is_not_null()).drop("parent_id")
+
+
+def of_groups(told: pl.DataFrame) -> pl.DataFrame:
+    """Return what people say about groups, given what they say about messages; see `Annotations.effective`."""
+    key = ["group_id", "template", "annotator", "dimension"]
+    whole = told.filter(pl.col("is_exception") == pl.col("is_exception").min().over(key))
+    return whole.unique(key, keep="last", maintain_order=True).drop("message", "is_exception")
+
+
+def standing(group_ids: Sequence[int] | None = None) -> Subquery:
+    """Select the newest annotation of each person per group, dimension and message, unless it was taken back.
+
+    Who says or takes back something without naming a message speaks of the whole group, whatever they said before.
+    """
+    about = (annotations.c.group_id, annotations.c.annotator, annotations.c.dimension)
+    newest = select(func.max(annotations.c.id).label("id")).group_by(*about, annotations.c.message)
+    general = select(*about, func.max(annotations.c.id).label("id")).group_by(*about)
+    general = general.where(annotations.c.message.is_(None))
     if group_ids is not None:
-        query = query.where(annotations.c.group_id.in_(group_ids))
-    return query.group_by(annotations.c.group_id, annotations.c.annotator, annotations.c.dimension).subquery()
+        newest, general = (query.where(annotations.c.group_id.in_(group_ids)) for query in (newest, general))
+    last, since = newest.subquery(), general.subquery()
+    same = [since.c[column.name] == column for column in about]
+    return (
+        select(annotations.c.id)
+        .join(last, last.c.id == annotations.c.id)
+        .outerjoin(since, and_(*same))
+        .where(annotations.c.label.is_not(None), annotations.c.id >= func.coalesce(since.c.id, 0))
+        .subquery()
+    )
+
+
+def kept_message(text: str | None) -> str | None:
+    """Return a message as it is kept with an answer; None where it is too long."""
+    return None if text is None or len(text) > MAX_MESSAGE_CHARACTERS else storable(text)
 
 
 def _row(annotation_id: int, answer: Annotation) -> dict[str, str | int | float | datetime | None]:
@@ -310,4 +354,5 @@ def _row(annotation_id: int, answer: Annotation) -> dict[str, str | int | float 
         "question_id": answer.question_id,
         "model_version": answer.model_version,
         "duration_seconds": answer.duration_seconds,
+        "message": kept_message(answer.message),
     }

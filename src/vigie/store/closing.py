@@ -1,15 +1,15 @@
 """Answering, skipping and flagging questions, and taking that back; inside a transaction that holds `Lock.QUESTIONS`."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, exists, func, insert, select, update
+from sqlalchemy import Connection, Row, delete, exists, insert, select, update
 
 from vigie.errors import QuestionError, UnknownQuestionError
 from vigie.labels import Annotation, Purpose, Question, QuestionKind
-from vigie.store.annotations import append, update_states
+from vigie.store.annotations import append, standing, update_states
 from vigie.store.leasing import LIVE, load
 from vigie.store.tables import GroupState, QuestionState, annotations, groups, question_state, questions
 
@@ -19,21 +19,32 @@ CLOSED = (QuestionState.ANSWERED, QuestionState.SKIPPED, QuestionState.FLAGGED)
 
 @dataclass(frozen=True, slots=True)
 class Undone:
-    """What was taken back: the question, leased again; the labels given, by dimension; answered, skipped or flagged."""
+    """What was taken back: the question, leased again; the labels given, by dimension; answered, skipped or flagged.
+
+    ``dropped`` are the questions about its exceptions, which nobody is asked any more, and ``exceptions`` their messages.
+    """
 
     question: Question
     labels: Mapping[str, str]
     action: str
+    dropped: tuple[int, ...] = ()
+    exceptions: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What somebody said about a question, when, seeing which model's prediction, and how long it took."""
+    """What somebody said about a question, when, seeing which model's prediction, and how long it took.
+
+    ``exceptions`` are messages of the group that it does not hold for; they are asked about one by one. Until `until` these
+    questions are leased to whoever answered; None leaves them open.
+    """
 
     labels: Mapping[str, str]
     model_version: str | None
     duration_seconds: float | None
     created_at: datetime
+    exceptions: tuple[str, ...] = ()
+    until: datetime | None = None
 
 
 def held(connection: Connection, question_id: int, annotator: str) -> Row[Any]:
@@ -67,27 +78,40 @@ def answer(connection: Connection, row: Row[Any], annotator: str, given: Answer)
         question_id=row.id,
         model_version=given.model_version,
         duration_seconds=given.duration_seconds,
+        message=_message(connection, row, given.exceptions),
     )
     answers = [replace(first, dimension=name, label=label) for name, label in given.labels.items()]
     ids = append(connection, answers)
     close(connection, row.id, QuestionState.ANSWERED, given.created_at)
-    connection.execute(update(groups).where(groups.c.id == row.group_id).values(state=GroupState.ANSWERED))
+    there = (groups.c.id == row.group_id) & (groups.c.state != GroupState.REPLACED)
+    connection.execute(update(groups).where(there).values(state=GroupState.ANSWERED))
+    if given.exceptions:
+        connection.execute(insert(questions), _exceptions(row, annotator, given))
     return ids
+
+
+def live_exceptions(connection: Connection, question_id: int) -> list[int]:
+    """Return the questions about exceptions of an answer that were not answered, in the order given."""
+    query = select(questions.c.id).where(questions.c.parent_id == question_id, questions.c.state.in_(LIVE))
+    return list(connection.execute(query.order_by(questions.c.id)).scalars())
 
 
 def skip(connection: Connection, row: Row[Any], now: datetime) -> None:
     """Close a question without an answer; others may be asked the same, unless somebody answered it by another way."""
     close(connection, row.id, QuestionState.SKIPPED, now)
-    if connection.execute(select(groups.c.state).where(groups.c.id == row.group_id)).scalar_one() == GroupState.OPEN:
-        copied = {name: getattr(row, name) for name in ("group_id", "kind", "rank", "reason")}
+    state = connection.execute(select(groups.c.state).where(groups.c.id == row.group_id)).scalar_one()
+    if state == GroupState.OPEN or row.parent_id is not None:
+        kept = ("group_id", "kind", "rank", "reason", "message", "parent_id")
+        copied = {name: getattr(row, name) for name in kept}
         connection.execute(insert(questions).values(**copied, state=QuestionState.OPEN, created_at=now))
 
 
 def flag(connection: Connection, row: Row[Any], comment: str, now: datetime) -> None:
-    """Close a question as not answerable; nobody is asked about its group again."""
+    """Close a question as not answerable; nobody is asked about its group again, or about the exception that it is."""
     close(connection, row.id, QuestionState.FLAGGED, now)
     connection.execute(update(questions).where(questions.c.id == row.id).values(comment=comment))
-    connection.execute(update(groups).where(groups.c.id == row.group_id).values(state=GroupState.FLAGGED))
+    if row.parent_id is None:
+        connection.execute(update(groups).where(groups.c.id == row.group_id).values(state=GroupState.FLAGGED))
 
 
 def close(connection: Connection, question_id: int, state: QuestionState, now: datetime) -> None:
@@ -99,7 +123,7 @@ def close(connection: Connection, question_id: int, state: QuestionState, now: d
 
 
 def undo(connection: Connection, annotator: str, now: datetime, until: datetime) -> Undone | None:
-    """Take back the annotator's newest step, and lease its question to them again.
+    """Take back the annotator's newest step, and lease its question to them again; exceptions of an answer go with it.
 
     Steps whose group somebody else is being asked about now are passed over.
     """
@@ -107,21 +131,68 @@ def undo(connection: Connection, annotator: str, now: datetime, until: datetime)
     if row is None:
         return None
     labels = _withdraw(connection, row, annotator, now)
-    connection.execute(
-        delete(questions).where(questions.c.group_id == row.group_id, questions.c.state == QuestionState.OPEN)
-    )
+    dropped = _drop(connection, row)
+    asked_anew = (questions.c.group_id == row.group_id) & (questions.c.state == QuestionState.OPEN)
+    if row.parent_id is None:
+        connection.execute(delete(questions).where(asked_anew, questions.c.parent_id.is_(None)))
+    else:
+        same = (questions.c.parent_id == row.parent_id) & (questions.c.message == row.message)
+        connection.execute(delete(questions).where(asked_anew, same))
     values = {"state": QuestionState.LEASED, "leased_until": until, "closed_at": None, "comment": None}
     connection.execute(update(questions).where(questions.c.id == row.id).values(values))
-    if row.state == QuestionState.FLAGGED:
+    if row.state == QuestionState.FLAGGED and row.parent_id is None:
         connection.execute(update(groups).where(groups.c.id == row.group_id).values(state=GroupState.ANSWERED))
     update_states(connection, [row.group_id])
-    return Undone(question=load(connection, [row.id])[0], labels=labels, action=row.state)
+    return Undone(
+        question=load(connection, [row.id])[0],
+        labels=labels,
+        action=row.state,
+        dropped=tuple(question_id for question_id, _ in dropped),
+        exceptions=tuple(message for _, message in dropped),
+    )
+
+
+def _message(connection: Connection, row: Row[Any], exceptions: Sequence[str]) -> str | None:
+    """Return the message that an answer is about: the one shown, or if that is an exception another one of the group."""
+    if row.message not in exceptions:
+        return None if row.message is None else str(row.message)
+    kept = load(connection, [row.id])[0].samples
+    return next((sample for sample in kept if sample not in exceptions), None)
+
+
+def _exceptions(row: Row[Any], annotator: str, given: Answer) -> list[dict[str, Any]]:
+    state = QuestionState.OPEN if given.until is None else QuestionState.LEASED
+    common = {
+        "group_id": row.group_id,
+        "kind": row.kind,
+        "rank": row.rank,
+        "reason": {"why": "exception"},
+        "state": state,
+        "annotator": annotator,
+        "leased_until": given.until,
+        "created_at": given.created_at,
+        "parent_id": row.id,
+    }
+    return [common | {"message": message} for message in given.exceptions]
+
+
+def _drop(connection: Connection, row: Row[Any]) -> list[tuple[int, str]]:
+    """Let nobody be asked about the exceptions of an answer that is taken back; return these questions and messages."""
+    query = select(questions.c.id, questions.c.message).where(
+        questions.c.parent_id == row.id, questions.c.state.in_(LIVE)
+    )
+    gone = [(int(question_id), str(message)) for question_id, message in connection.execute(query.order_by("id"))]
+    values = {"state": QuestionState.DROPPED, "leased_until": None}
+    connection.execute(update(questions).where(questions.c.id.in_([one for one, _ in gone])).values(values))
+    return gone
 
 
 def _newest_step(connection: Connection, annotator: str) -> Row[Any] | None:
     other = questions.alias()
     held_by_others = exists().where(
         other.c.group_id == questions.c.group_id,
+        other.c.parent_id.is_(None),
+        questions.c.parent_id.is_(None),
         other.c.state.in_(LIVE),
         (other.c.state == QuestionState.LEASED) | other.c.step.is_not(None),
     )
@@ -131,12 +202,8 @@ def _newest_step(connection: Connection, annotator: str) -> Row[Any] | None:
 
 def _withdraw(connection: Connection, row: Row[Any], annotator: str, now: datetime) -> dict[str, str]:
     """Take back what the annotator said with this question and has not said otherwise since; return it."""
-    last = (
-        select(func.max(annotations.c.id))
-        .where(annotations.c.group_id == row.group_id, annotations.c.annotator == annotator)
-        .group_by(annotations.c.dimension)
-    )
-    mine = annotations.c.id.in_(last) & (annotations.c.question_id == row.id) & annotations.c.label.is_not(None)
+    said = annotations.c.id.in_(select(standing([row.group_id]).c.id))
+    mine = said & (annotations.c.annotator == annotator) & (annotations.c.question_id == row.id)
     given = connection.execute(select(annotations).where(mine).order_by(annotations.c.id)).all()
     taken_back = [
         Annotation(
@@ -147,6 +214,7 @@ def _withdraw(connection: Connection, row: Row[Any], annotator: str, now: dateti
             purpose=Purpose(one.purpose),
             created_at=now,
             question_id=row.id,
+            message=one.message,
         )
         for one in given
     ]

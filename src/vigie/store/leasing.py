@@ -1,13 +1,14 @@
 """Which questions an annotator gets; all inside a write transaction that holds `Lock.QUESTIONS`."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, exists, insert, literal_column, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, exists, func, insert, literal_column, select, update
 
 from vigie.labels import Question, QuestionKind
+from vigie.store.annotations import kept_message
 from vigie.store.tables import GroupState, QuestionState, groups, question_state, questions, samples
 
 LIVE = (QuestionState.OPEN, QuestionState.LEASED)
@@ -25,12 +26,12 @@ class Lease:
 
 
 def lease(connection: Connection, wanted: Lease, *, audit_every: int) -> list[Question]:
-    """Hand out questions: audit questions in turn, then those a strategy ranked, then the largest groups."""
+    """Hand out questions: exceptions first, audit questions in turn, then those a strategy ranked, then the largest groups."""
     expire(connection, wanted.now)
     ids = _choose(connection, wanted, audit_every)
     held = {"state": QuestionState.LEASED, "annotator": wanted.annotator, "leased_until": wanted.until}
     connection.execute(update(questions).where(questions.c.id.in_(ids)).values(held))
-    return load(connection, ids)
+    return _shown(connection, load(connection, ids))
 
 
 def expire(connection: Connection, now: datetime) -> None:
@@ -56,7 +57,7 @@ def _choose(connection: Connection, wanted: Lease, audit_every: int) -> list[int
     audit = _open(connection, wanted, QuestionKind.AUDIT)
     largest = _largest(connection, wanted)
     since = before = connection.execute(select(question_state.c.since_audit)).scalar_one()
-    ids: list[int] = []
+    ids = _exceptions(connection, wanted)
     while len(ids) < wanted.n:
         due = next(audit, None) if 0 < audit_every <= since + 1 else None
         chosen = due or next(strategy, None) or next(largest, None) or next(audit, None)
@@ -75,7 +76,7 @@ def _open(connection: Connection, wanted: Lease, kind: QuestionKind) -> Iterator
     group_state = select(groups.c.state).where(groups.c.id == questions.c.group_id).scalar_subquery()
     query = (
         select(questions.c.id)
-        .where(questions.c.state == QuestionState.OPEN, questions.c.kind == kind)
+        .where(questions.c.state == QuestionState.OPEN, questions.c.kind == kind, questions.c.parent_id.is_(None))
         .where(group_state == GroupState.OPEN)
         .where(~_skipped(questions.c.group_id, wanted.annotator))
         .order_by(questions.c.rank, questions.c.id)
@@ -84,10 +85,43 @@ def _open(connection: Connection, wanted: Lease, kind: QuestionKind) -> Iterator
     yield from connection.execute(query).scalars().all()
 
 
+def _exceptions(connection: Connection, wanted: Lease) -> list[int]:
+    """Return open questions about messages that an answer singled out."""
+    earlier = questions.alias()
+    skipped = exists().where(
+        earlier.c.parent_id == questions.c.parent_id,
+        earlier.c.message == questions.c.message,
+        earlier.c.state == QuestionState.SKIPPED,
+        earlier.c.annotator == wanted.annotator,
+    )
+    query = select(questions.c.id).where(questions.c.state == QuestionState.OPEN, questions.c.parent_id.is_not(None))
+    mine = func.coalesce(questions.c.annotator, "") == wanted.annotator
+    query = query.where(~skipped).order_by(mine.desc(), questions.c.id).limit(wanted.n)
+    return list(connection.execute(query).scalars())
+
+
+def _shown(connection: Connection, leased: Sequence[Question]) -> list[Question]:
+    """Note which message each question shows: the newest one, when it is handed out for the first time."""
+    shown = [question if question.message is not None else _with_message(question) for question in leased]
+    rows = [
+        {"id_": new.id, "message_": new.message}
+        for old, new in zip(leased, shown, strict=True)
+        if new.message != old.message
+    ]
+    if rows:
+        query = update(questions).where(questions.c.id == bindparam("id_"))
+        connection.execute(query.values(message=bindparam("message_")), rows)
+    return shown
+
+
+def _with_message(question: Question) -> Question:
+    return replace(question, message=kept_message(question.samples[0] if question.samples else None))
+
+
 def _largest(connection: Connection, wanted: Lease) -> Iterator[int]:
     """Make questions about the largest groups that nobody was asked about: there may be no learner yet."""
     other = questions.alias()
-    live = exists().where(other.c.group_id == groups.c.id, other.c.state.in_(LIVE))
+    live = exists().where(other.c.group_id == groups.c.id, other.c.state.in_(LIVE), other.c.parent_id.is_(None))
     query = (
         select(groups.c.id)
         .where(groups.c.state == GroupState.OPEN, ~live, ~_skipped(groups.c.id, wanted.annotator))
@@ -136,4 +170,6 @@ def _question(row: Mapping[str, Any], texts: Sequence[str]) -> Question:
         samples=tuple(texts),
         reason=row["reason"],
         leased_until=row["leased_until"] if row["state"] == QuestionState.LEASED else None,
+        message=row["message"],
+        parent_id=row["parent_id"],
     )

@@ -141,6 +141,18 @@ class Pool:
         """Return the group of a template."""
         return self._one(groups.c.digest == digest(template))
 
+    def known(self, templates: Sequence[str]) -> pl.DataFrame:
+        """Return the groups of some templates, as far as there are any: ``template``, ``group_id``, ``count``."""
+        by_digest = {digest(template): template for template in templates}
+        found: list[tuple[str, int, int]] = []
+        with self._database.read() as connection:
+            for part in chunks(list(by_digest)):
+                rows = connection.execute(
+                    select(groups.c.digest, groups.c.id, groups.c.count).where(groups.c.digest.in_(part))
+                )
+                found += [(by_digest[bytes(key)], group_id, count) for key, group_id, count in rows]
+        return pl.DataFrame(found, {"template": pl.String, "group_id": pl.Int64, "count": pl.Int64}, orient="row")
+
     def samples(self, group_id: int) -> list[Sample]:
         """Return the real messages kept of a group, newest first."""
         columns = [column for column in samples.c if column.name not in {"group_id", "slot"}]
@@ -215,7 +227,7 @@ def _group(row: Row[Any]) -> Group:
 def _evictable() -> Select[int]:
     touched = questions.c.step.is_not(None) | (questions.c.state != QuestionState.OPEN)
     return select(groups.c.id).where(
-        groups.c.state == GroupState.OPEN,
+        groups.c.state.in_([GroupState.OPEN, GroupState.REPLACED]),
         ~exists().where(annotations.c.group_id == groups.c.id),
         ~exists().where(questions.c.group_id == groups.c.id, touched),
         ~exists().where(audit_draws.c.group_id == groups.c.id),

@@ -14,7 +14,7 @@ from vigie.store.bulk import chunks, storable
 from vigie.store.closing import Answer, Undone
 from vigie.store.engine import Database, Lock
 from vigie.store.leasing import LIVE, Lease
-from vigie.store.tables import GroupState, QuestionState, groups, questions
+from vigie.store.tables import MAX_MESSAGE_CHARACTERS, GroupState, QuestionState, groups, questions
 
 UNDO_SECONDS = 600.0
 """How long a question that was taken back is leased."""
@@ -80,6 +80,8 @@ class Questions:
         *,
         model_version: str | None = None,
         duration_seconds: float | None = None,
+        exceptions: Sequence[str] = (),
+        lease_seconds: float | None = None,
     ) -> list[int]:
         """Store labels for some or all dimensions and close the question; on disk when this returns.
 
@@ -93,6 +95,10 @@ class Questions:
             Whose prediction was shown.
         duration_seconds
             How long it took.
+        exceptions
+            Messages of the group that this does not hold for; each becomes a question of its own.
+        lease_seconds
+            For how long those questions are this annotator's; left out, they are open, and this annotator's turn comes first.
 
         Returns
         -------
@@ -103,15 +109,28 @@ class Questions:
         QuestionError
             The question is not theirs any more.
         LabelError
-            No label is given.
+            No label is given, or an exception is too long.
         """
         if not labels:
             raise LabelError(f"question {question_id} was answered without a label; give one, or skip the question")
-        annotator = storable(annotator)
-        given = Answer(labels, model_version, duration_seconds, self._database.now())
+        annotator, now = storable(annotator), self._database.now()
+        until = None if lease_seconds is None else now + timedelta(seconds=lease_seconds)
+        given = Answer(labels, model_version, duration_seconds, now, _messages(exceptions), until)
         with self._database.write(Lock.QUESTIONS, durable=True) as connection:
             row = closing.held(connection, question_id, annotator)
             return closing.answer(connection, row, annotator, given)
+
+    def exceptions(self, question_id: int) -> list[Question]:
+        """Return the questions about exceptions of an answer that wait to be answered, in the order given."""
+        with self._database.read() as connection:
+            return leasing.load(connection, closing.live_exceptions(connection, question_id))
+
+    def excepted(self, group_id: int) -> set[str]:
+        """Return the messages of a group that an answer singled out and that nobody has answered about yet."""
+        waiting = questions.c.parent_id.is_not(None) & questions.c.state.in_(LIVE)
+        with self._database.read() as connection:
+            query = select(questions.c.message).where(questions.c.group_id == group_id, waiting)
+            return set(connection.execute(query).scalars())
 
     def skip(self, question_id: int, annotator: str) -> None:
         """Close a question without an answer: this annotator is not asked about its group again, others may be.
@@ -178,15 +197,27 @@ class Questions:
         with self._database.read() as connection:
             query = select(questions.c.state, func.count()).group_by(questions.c.state)
             counts = dict.fromkeys(map(str, QuestionState), 0) | dict(connection.execute(query).all())
+            del counts[QuestionState.DROPPED]
             expired = int(connection.execute(select(func.count()).where(late)).scalar_one())
         counts[QuestionState.OPEN] += expired
         counts[QuestionState.LEASED] -= expired
         return {str(state): n for state, n in counts.items()}
 
 
+def _messages(exceptions: Sequence[str]) -> tuple[str, ...]:
+    """Return messages as they are kept, each once."""
+    for message in exceptions:
+        if len(message) > MAX_MESSAGE_CHARACTERS:
+            raise LabelError(
+                f"an exception has {len(message)} characters; expected at most {MAX_MESSAGE_CHARACTERS}: answer the group alone"
+            )
+    return tuple(dict.fromkeys(storable(message) for message in exceptions))
+
+
 def _untouched() -> Any:
     """Select open questions that nobody held when the lease ran out, and that were never closed."""
-    return (questions.c.state == QuestionState.OPEN) & questions.c.annotator.is_(None) & questions.c.step.is_(None)
+    whole = questions.c.parent_id.is_(None) & (questions.c.state == QuestionState.OPEN)
+    return whole & questions.c.annotator.is_(None) & questions.c.step.is_(None)
 
 
 def _theirs(annotator: str, ids: Sequence[int]) -> Any:
@@ -195,7 +226,8 @@ def _theirs(annotator: str, ids: Sequence[int]) -> Any:
 
 
 def _askable(connection: Connection, group_ids: Sequence[int]) -> Sequence[int]:
-    live = select(questions.c.group_id).where(questions.c.group_id.in_(group_ids), questions.c.state.in_(LIVE))
+    whole = questions.c.parent_id.is_(None)
+    live = select(questions.c.group_id).where(questions.c.group_id.in_(group_ids), questions.c.state.in_(LIVE), whole)
     query = select(groups.c.id).where(groups.c.id.in_(group_ids), groups.c.state == GroupState.OPEN)
     return connection.execute(query.where(groups.c.id.not_in(live))).scalars().all()
 

@@ -29,26 +29,31 @@ from sqlalchemy import (
 REVISION = "0005"
 """The newest migration; a database at this revision needs none."""
 
+MAX_MESSAGE_CHARACTERS = 20_000
+"""Of longer messages an answer does not say that it was about them: cut, they would be other messages."""
+
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
 
 
 class GroupState(StrEnum):
-    """What people did with a group."""
+    """What people did with a group; one that is replaced by finer or coarser ones is not asked about."""
 
     OPEN = "open"
     ANSWERED = "answered"
     FLAGGED = "flagged"
+    REPLACED = "replaced"
 
 
 class QuestionState(StrEnum):
-    """What became of a question; an expired one is open again."""
+    """What became of a question; an expired one is open again, and one dropped is not asked any more."""
 
     OPEN = "open"
     LEASED = "leased"
     ANSWERED = "answered"
     SKIPPED = "skipped"
     FLAGGED = "flagged"
+    DROPPED = "dropped"
 
 
 class UtcTime(TypeDecorator[datetime]):
@@ -151,6 +156,8 @@ questions = Table(
     Column("created_at", UtcTime, nullable=False),
     Column("closed_at", UtcTime),
     Column("step", BigInteger),
+    Column("message", Text),
+    Column("parent_id", BigInteger),
     Index("ix_questions_state_kind_rank_id", "state", "kind", "rank", "id"),
     Index("ix_questions_group_id_state", "group_id", "state"),
     Index("ix_questions_annotator_step", "annotator", "step"),
@@ -165,8 +172,14 @@ questions = Table(
         "ix_questions_one_per_group",
         "group_id",
         unique=True,
-        sqlite_where=text("state IN ('open', 'leased')"),
-        postgresql_where=text("state IN ('open', 'leased')"),
+        sqlite_where=text("state IN ('open', 'leased') AND parent_id IS NULL"),
+        postgresql_where=text("state IN ('open', 'leased') AND parent_id IS NULL"),
+    ),
+    Index(
+        "ix_questions_parent_id",
+        "parent_id",
+        sqlite_where=text("parent_id IS NOT NULL"),
+        postgresql_where=text("parent_id IS NOT NULL"),
     ),
     sqlite_autoincrement=True,
 )
@@ -192,6 +205,7 @@ annotations = Table(
     Column("question_id", BigInteger, ForeignKey("questions.id")),
     Column("model_version", Text),
     Column("duration_seconds", Float),
+    Column("message", Text),
     Index("ix_annotations_group_id_annotator_dimension", "group_id", "annotator", "dimension"),
 )
 

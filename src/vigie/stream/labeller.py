@@ -15,13 +15,17 @@ from vigie.labels import Dimension, Origin, Prediction, Route, WordWeight
 from vigie.messages import confidence_column, label_column, origin_column
 from vigie.stream.known import Known
 from vigie.stream.routing import Policy, may_rule, output_columns, route
+from vigie.text.refining import Splits
 
 FloatArray = np.ndarray[Any, np.dtype[np.float64]]
 ORIGINS = (Origin.MODEL.value, Origin.HUMAN.value, Origin.DEFAULT.value)
 
 
 class Model(Protocol):
-    """A fitted model version."""
+    """A fitted model version.
+
+    One with ``splits`` (slots by template, as `text.refining` has them) is asked about refined templates.
+    """
 
     @property
     def version(self) -> str | None:
@@ -53,6 +57,7 @@ class _State:
     policy: Policy
     model: Model | None
     known: Known
+    templates: Callable[[pl.Series], pl.Series]
 
 
 class Labeller:
@@ -64,14 +69,22 @@ class Labeller:
         Dimensions, rules, precedence, threshold.
     normalise
         Maps texts (String) to templates; pure, columnar.
+    refining
+        Returns, for the splits of a model version, what maps texts to refined templates; left out, there are no splits.
     cache_templates
         How many templates' probabilities are remembered at most.
     """
 
     def __init__(
-        self, policy: Policy, *, normalise: Callable[[pl.Series], pl.Series], cache_templates: int = 100_000
+        self,
+        policy: Policy,
+        *,
+        normalise: Callable[[pl.Series], pl.Series],
+        refining: Callable[[Splits], Callable[[pl.Series], pl.Series]] | None = None,
+        cache_templates: int = 100_000,
     ) -> None:
         self._normalise = normalise
+        self._refining = refining
         self._cache_templates = cache_templates
         self._state = self._make(policy, None)
 
@@ -84,6 +97,10 @@ class Labeller:
     def policy(self) -> Policy:
         """The policy in use."""
         return self._state.policy
+
+    def templates(self, texts: pl.Series) -> pl.Series:
+        """Return the templates of texts (String), refined as the model in use has it."""
+        return self._state.templates(texts)
 
     def use(self, *, model: Model | None = None, policy: Policy | None = None) -> None:
         """Take another model or policy from the next batch on; what is left out stays."""
@@ -103,7 +120,7 @@ class Labeller:
         The batch, and the dimensions it has labels in: those of the policy it was labelled with.
         """
         state = self._state
-        frame = batch.with_columns(self._normalise(batch["text"]).alias("template"))
+        frame = batch.with_columns(state.templates(batch["text"]).alias("template"))
         templates = frame["template"].drop_nulls().unique(maintain_order=True)
         proba = state.known.look_up(templates)
         table = _decide(templates, proba, state)
@@ -124,7 +141,9 @@ class Labeller:
     def _make(self, policy: Policy, model: Model | None) -> _State:
         width = sum(len(dimension.labels) for dimension in policy.dimensions)
         known = Known(width, self._cache_templates, lambda templates: _probabilities(templates, policy, model))
-        return _State(policy.for_evidence(model.evidence if model else {}), model, known)
+        splits = getattr(model, "splits", {})
+        templates = self._refining(splits) if self._refining and splits else self._normalise
+        return _State(policy.for_evidence(model.evidence if model else {}), model, known, templates)
 
 
 def _probabilities(templates: pl.Series, policy: Policy, model: Model | None) -> np.ndarray[Any, np.dtype[np.float32]]:

@@ -22,6 +22,10 @@ class Normaliser(Protocol):
         """
         ...
 
+    def unmasked(self, texts: pl.Series) -> pl.Series:
+        """Return each text evened out as its template is, with nothing hidden."""
+        ...
+
     def variable_parts(self, text: str) -> list[tuple[int, int]]:
         """Return the character spans of one text that its template hides, merged and sorted."""
         ...

@@ -100,13 +100,16 @@ _LINE = r"\s*(?:\n|\\n)(?:\s|\\t)*"
 _USER = f"(?:assword|ublickey|none) for (?:invalid user )?|(?:for|by|of|nvalid|llegal|nknown) [Uu]ser |{EDGE}r?user(?:_?name)?="
 _ROOT = f"(?i:(?:user[ =]|assword for |ublickey for )(?:root|admin|administrator|system|unknown|not|name){EDGE})"
 _PROGRAM = r"(?: [0-9A-Za-z_./()-]+\[<num>\]| kernel): "
+TIDY: tuple[Step, ...] = (
+    Mask(r"\s{2,}|[^\S ]", " ", hides=False),
+    Mask(" $", "", before=r"\S", hides=False),
+    Mask("^ ", "", after=r"\S", hides=False),
+)
 REST: tuple[Step, ...] = (
     Mask(r"goroutine <num> \[[^\]]*\]:[\s\S]*", "<trace>"),
     Mask(rf"(?:{_LINE}(?:at (?:[^\n\\]|\\[^n])+|\.\.\. <num> (?:more|common frames omitted)))+", " <trace>"),
     Mask(r"(?:\s*\n\s+File \"[^\n]+(?:\n\s{4,}[^\n]+)?)+", " <trace>"),
-    Mask(r"\s{2,}|[^\S ]", " ", hides=False),
-    Mask(" $", "", before=r"\S", hides=False),
-    Mask("^ ", "", after=r"\S", hides=False),
+    *TIDY,
     Mask(r"(?:<[a-z]+>|[^\s\"'<>\\)\]}|,;])+", "<url>", before="[A-Za-z](?:<num>|[0-9A-Za-z+.-])*://"),
     Mask(f"(?:(?:{_DATE})[ T:_-]{{0,3}})*<time>{_ZONE}(?: <num>)?", "<time>", after="]"),
     Mask(f"(?:(?:{_DATE})[ T:_-]{{0,3}})*<time>{_ZONE}", "<time>"),

@@ -2,7 +2,7 @@
 
 import polars as pl
 
-from vigie.text.log_steps import ADDRESSES, HOST, KEPT, KEPT_CODES, NUMBER, REST
+from vigie.text.log_steps import ADDRESSES, HOST, KEPT, KEPT_CODES, NUMBER, REST, TIDY
 from vigie.text.masks import ROUNDS, Clear, Recall, Restore, each_once, run, until_stable
 from vigie.text.trace import Trace
 
@@ -34,6 +34,10 @@ class LogNormaliser:
         Most rows pass five patterns; everything else is done once per distinct result, of which there are few.
         """
         return each_once(self._finish, _masked(texts.cast(pl.String))).alias(texts.name)
+
+    def unmasked(self, texts: pl.Series) -> pl.Series:
+        """Return each text with its white space as in its template, and nothing hidden."""
+        return run(TIDY, texts.cast(pl.String))
 
     def variable_parts(self, text: str) -> list[tuple[int, int]]:
         """Return the character spans of one text that its template hides, merged and sorted."""

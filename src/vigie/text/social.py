@@ -2,7 +2,7 @@
 
 import html
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from html.entities import html5
 
 import polars as pl
@@ -53,6 +53,10 @@ class SocialNormaliser:
         """Return the template of each text; null stays null, and a template's template is itself."""
         return each_once(lambda some: until_stable(_once, some), texts.cast(pl.String)).alias(texts.name)
 
+    def unmasked(self, texts: pl.Series) -> pl.Series:
+        """Return each text made comparable, its URLs, mentions and addresses as they stand there."""
+        return each_once(lambda some: until_stable(_plain, some), texts.cast(pl.String)).alias(texts.name)
+
     def variable_parts(self, text: str) -> list[tuple[int, int]]:
         """Return the character spans of the URLs, mentions and addresses of one text, merged and sorted."""
         trace = Trace(text)
@@ -61,9 +65,17 @@ class SocialNormaliser:
 
 
 def _once(originals: pl.Series) -> pl.Series:
+    return _evened(originals, _MASKS)
+
+
+def _plain(originals: pl.Series) -> pl.Series:
+    return _evened(originals, ())
+
+
+def _evened(originals: pl.Series, masks: Sequence[Step]) -> pl.Series:
     texts = _where("&[#0-9A-Za-z]+;", _decoded, _NESTED.over(originals))
     texts = texts.str.normalize("NFKC").str.replace_all(_INVISIBLE, "").str.to_lowercase()
-    texts = run(_MASKS, texts.str.replace_many(_QUOTES))
+    texts = run(masks, texts.str.replace_many(_QUOTES))
     texts = _where(r"[^\x00-\x7F]{3}", _shortened, texts.str.replace_all(_REPEATED, _SHORTENED))
     texts = texts.str.replace_all(_SPACE, " ").str.strip_chars(" ")
     return texts.set((texts == "") & (originals != ""), " ")

@@ -4,7 +4,7 @@ import asyncio
 from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from vigie.errors import QuestionError, VigieError
 
@@ -33,6 +33,8 @@ class Reply:
         Whose prediction was shown.
     duration_seconds
         From showing the question to the key press.
+    exceptions
+        Messages of the group that the answer does not hold for.
     """
 
     nonce: str
@@ -42,6 +44,7 @@ class Reply:
     labels: Mapping[str, str] = field(default_factory=dict)
     model_version: str | None = None
     duration_seconds: float | None = None
+    exceptions: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +94,12 @@ class Desk:
         self._journal = journal
         self.annotator = annotator
         self.held: dict[int, Asked] = {}
+        self._excepted: list[Asked] = []
+
+    def take_excepted(self) -> "list[Asked]":
+        """Return the questions about exceptions that came of replies since the last call; they are held already."""
+        excepted, self._excepted = self._excepted, []
+        return excepted
 
     async def fill(self) -> "list[Asked]":
         """Lease questions until `AHEAD` are held, and return the new ones."""
@@ -108,7 +117,7 @@ class Desk:
             if reply.nonce in self._journal:
                 return None
             try:
-                await asyncio.to_thread(self._store, reply)
+                excepted = await asyncio.to_thread(self._store, reply)
             except QuestionError as error:
                 self.held.pop(reply.question_id, None)
                 return Refusal(gone=True, problem=str(error))
@@ -116,6 +125,9 @@ class Desk:
                 return Refusal(gone=False, problem=str(error))
             self._journal.add(reply.nonce)
             self.held.pop(reply.question_id, None)
+            if reply.annotator == self.annotator:
+                self.held |= {asked.question.id: asked for asked in excepted}
+                self._excepted += excepted
             return None
 
     async def undo(self) -> "Undone | None":
@@ -123,7 +135,8 @@ class Desk:
         async with self._lock:
             undone = await asyncio.to_thread(self._labelling.undo, self.annotator)
             if undone is not None:
-                self.held = {undone.asked.question.id: undone.asked, **self.held}
+                rest = {key: asked for key, asked in self.held.items() if key not in undone.dropped}
+                self.held = {undone.asked.question.id: undone.asked, **rest}
             return undone
 
     async def renew(self) -> list[int]:
@@ -149,16 +162,18 @@ class Desk:
     def _lock(self) -> asyncio.Lock:
         return self._journal.lock(self.annotator)
 
-    def _store(self, reply: Reply) -> None:
-        store: dict[Action, Callable[[], Any]] = {
+    def _store(self, reply: Reply) -> "list[Asked]":
+        store: dict[Action, Callable[[], list[Asked] | None]] = {
             "answer": lambda: self._labelling.submit(
                 reply.question_id,
                 reply.annotator,
                 reply.labels,
                 model_version=reply.model_version,
                 duration_seconds=reply.duration_seconds,
+                exceptions=reply.exceptions,
+                keep_exceptions=True,
             ),
             "skip": lambda: self._labelling.skip(reply.question_id, reply.annotator),
             "flag": lambda: self._labelling.flag(reply.question_id, reply.annotator),
         }
-        store[reply.action]()
+        return store[reply.action]() or []

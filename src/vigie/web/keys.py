@@ -8,7 +8,7 @@ from vigie.labels import Dimension
 
 DIGITS = "1234567890"
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
-ACTIONS = {"undo": "u", "skip": "s", "flag": "f", "guidelines": "g", "keys": "?"}
+ACTIONS = {"undo": "u", "skip": "s", "flag": "f", "open": "o", "guidelines": "g", "keys": "?"}
 """What the other keys do; with Enter they never choose a label."""
 
 Pair = tuple[str, str]

@@ -17,7 +17,7 @@ from vigie.web.desk import Desk, Journal, Refusal, Reply
 from vigie.web.frame import every
 from vigie.web.label_texts import setup
 from vigie.web.live import Shared
-from vigie.web.views import prediction_view, question_view, status_view
+from vigie.web.views import group_view, prediction_view, question_view, status_view
 from vigie.web.visit import Visit
 
 if TYPE_CHECKING:
@@ -28,6 +28,8 @@ log = logging.getLogger(__name__)
 REPLY = TypeAdapter(Reply)
 TICK_SECONDS = 1.0
 CLOSE_SECONDS = 2.0
+MAX_KEPT = 30
+"""Of a group's messages that are shown; to find what varies in one takes 25 ms."""
 
 
 class DeskElement(Element, component="static/label_desk.js", esm={"vigie-desk": "static/desk"}):
@@ -109,6 +111,7 @@ class LabelPage:
         self._element.on("sit", self._sit)
         self._element.on("reply", self._reply)
         self._element.on("undo", self._undo)
+        self._element.on("open", self._open)
         self._client.on_delete(lambda: desks.leave(self._client.id))
         every(TICK_SECONDS, self._tick)
 
@@ -135,6 +138,8 @@ class LabelPage:
             self._element.run_method("confirm", nonce)
         else:
             self._element.run_method("refuse", nonce, refusal.gone, refusal.problem)
+        if excepted := self._desk.take_excepted():
+            self._element.run_method("deliverNext", await asyncio.to_thread(self._views, excepted))
         with suppress(VigieError):  # the next tick tries again, and says what is wrong
             await self._refill()
 
@@ -160,7 +165,20 @@ class LabelPage:
             return
         text = self._words.gettext("Taken back. Answer it anew.")
         view = (await asyncio.to_thread(self._views, [undone.asked]))[0]
-        self._element.run_method("restore", view, dict(undone.labels), text, undone.action == "answered")
+        was_answer = undone.action == "answered"
+        dropped, exceptions = list(undone.dropped), list(undone.exceptions)
+        self._element.run_method("restore", view, dict(undone.labels), text, was_answer, dropped, exceptions)
+
+    async def _open(self, event: GenericEventArguments) -> None:
+        """Show the messages of the group that a question is about."""
+        asked = self._desk.held.get(event.args.get("question_id")) if self._desk else None
+        if asked is not None:
+            self._element.run_method("showGroup", await asyncio.to_thread(self._group, asked))
+
+    def _group(self, asked: "Asked") -> dict[str, Any]:
+        kept = self._services.unlike_first(asked)[:MAX_KEPT]
+        spans = self._services.variable_parts
+        return group_view(asked.question, [(text, spans(text)) for text in kept], self._words)
 
     async def _tick(self) -> None:
         self._ticks += 1

@@ -15,6 +15,7 @@ def setup(dimensions: Sequence[Dimension], goal: str, words: Words) -> dict[str,
         "dimensions": dimension_views(dimensions),
         "goal": goal,
         "actions": actions(words),
+        "group_keys": group_keys(words),
         "texts": texts(words),
     }
 
@@ -25,6 +26,7 @@ def actions(words: Words) -> list[dict[str, Any]]:
         "undo": (words.gettext("Undo"), words.gettext("Take back the last answer, as often as you like")),
         "skip": (words.gettext("Skip"), words.gettext("Leave this question to others")),
         "flag": (words.gettext("Flag"), words.gettext("Put it aside: something is wrong with this message")),
+        "open": (words.gettext("Group"), words.gettext("Look at the messages of the group, and except some of them")),
         "guidelines": (words.gettext("Guidelines"), words.gettext("What each label means")),
         "keys": (words.gettext("Keys"), words.gettext("This overview")),
     }
@@ -34,9 +36,19 @@ def actions(words: Words) -> list[dict[str, Any]]:
             "key": ACTIONS[name],
             "text": text,
             "explained": explained,
-            "needs_question": name in {"skip", "flag"},
+            "needs_question": name in {"skip", "flag", "open"},
         }
         for name, (text, explained) in named.items()
+    ]
+
+
+def group_keys(words: Words) -> list[dict[str, str]]:
+    """Return the keys of the panel of a group."""
+    return [
+        {"key": "j k", "explained": words.gettext("Go down and up; so do the arrows")},
+        {"key": "␣", "explained": words.gettext("Except the message, or take it in again")},
+        {"key": "↵", "explained": words.gettext("Answer for the rest; what is excepted is asked about next")},
+        {"key": "Esc", "explained": words.gettext("Close the group")},
     ]
 
 
@@ -46,6 +58,8 @@ def texts(words: Words) -> dict[str, str]:
     return {
         "accept": say("Accept"),
         "accept_all": say("Accept the chosen labels and go on"),
+        "accept_but": say("Accept all but {n}", n="{n}"),
+        "accept_but_one": say("Accept all but one"),
         "accept_some": say("Accept {n} of {all}", n="{n}", all="{all}"),
         "accuracy": say("Accuracy on the live stream"),
         "annotator": say("Answering as"),
@@ -54,12 +68,18 @@ def texts(words: Words) -> dict[str, str]:
         "close": say("Close"),
         "flagged": say("Flagged and put aside."),
         "gone": say("Not stored: the question is not yours any more ({problem}).", problem="{problem}"),
+        "group": say("Messages of this group"),
+        "group_keys": say("j k to move, space to except, Esc to close"),
+        "group_labels": say("Answer: {labels}", labels="{labels}"),
+        "group_messages": say("Kept messages, the most unlike first; what is selected is excepted"),
+        "group_open": say("In the group"),
         "guidelines": say("Guidelines"),
         "keys": say("Keys"),
         "message": say("The message"),
         "model": say("Model"),
         "name_hint": say("Put your name here, so that your answers are known as yours."),
         "not_stored": say("Not stored: {problem}. The question is back; try again.", problem="{problem}"),
+        "one_message": say("This question is about one message only."),
         "progress": say("Progress"),
         "saved": say("Saved: {labels}", labels="{labels}"),
         "saves_on_key": say("One key saves and goes on"),

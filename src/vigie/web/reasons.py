@@ -15,11 +15,14 @@ def why(question: Question, words: Words) -> str:
     ----------
     question
         Its ``reason`` says ``why``: ``uncertain`` (with ``dimension`` and ``margin``, ``confidence`` or ``entropy``),
-        ``disagreement`` (with ``dimension``), ``different``, ``typical``, ``frequent``, ``largest`` or ``random``; and
+        ``disagreement`` (with ``dimension``), ``different``, ``typical``, ``frequent``, ``largest``, ``random`` or
+        ``exception``; and
         perhaps that the group is ``new``, or that a rule says otherwise in one dimension, ``contested``.
     words
         The visitor's language.
     """
+    if question.reason.get("why") == "exception":
+        return words.gettext("It was excepted from the answer to its group.")
     if question.kind is QuestionKind.AUDIT:
         return words.gettext("Drawn at random from the stream, to measure how good the labels are. It never trains.")
     sentence = _sentence(question.reason, words)

@@ -72,12 +72,48 @@ def question_view(
         "parts": parts_of(shown, [(start, min(stop, len(shown))) for start, stop in variable if start < len(shown)]),
         "cut": _cut(len(text) - len(shown), words),
         "long": len(shown) > 320 or shown.count("\n") > 4,  # noqa: PLR2004 — what still reads well in the large face
-        "covers": words.ngettext("Labels {n} message", "Labels {n} messages", question.count),
+        "covers": _covers(question, words),
+        "single": question.parent_id is not None,
         "why": why(question, words),
         "audit": question.kind.value == "audit",
         "samples": [sample[:MAX_CHARACTERS] for sample in others],
         "samples_title": words.ngettext("{n} other message like it", "{n} other messages like it", len(others)),
         **prediction_view(prediction, words),
+    }
+
+
+def group_view(
+    question: Question, kept: Sequence[tuple[str, Sequence[tuple[int, int]]]], words: Words
+) -> dict[str, Any]:
+    """Return the panel of a question's group.
+
+    Parameters
+    ----------
+    question
+        About the whole group.
+    kept
+        Messages of the group with their variable parts, in the order to show them.
+    words
+        The visitor's language.
+    """
+    n = words.ngettext("{n} message is kept", "{n} messages are kept", len(kept))
+    return {
+        "id": question.id,
+        "about": words.gettext(
+            "{kept} of {n}, the most unlike first.", kept=n, n=count(question.count, words.language)
+        ),
+        "alone": words.gettext("There is nothing to compare it with.") if len(kept) <= 1 else "",
+        "messages": [_kept_view(text, variable, words) for text, variable in kept],
+    }
+
+
+def _kept_view(text: str, variable: Sequence[tuple[int, int]], words: Words) -> dict[str, Any]:
+    shown = text[:MAX_CHARACTERS]
+    return {
+        "text": shown,
+        "parts": parts_of(shown, [(start, min(stop, len(shown))) for start, stop in variable if start < len(shown)]),
+        "can_tick": len(shown) == len(text),
+        "note": "" if len(shown) == len(text) else words.gettext("Too long to be asked about by itself."),
     }
 
 
@@ -152,6 +188,12 @@ def _training(training: Mapping[str, Any], words: Words) -> dict[str, Any]:
     elif missing == 0:
         text = words.gettext("Training starts now")
     return {"share": min(since / after, 1.0), "running": bool(training["running"]), "text": text}
+
+
+def _covers(question: Question, words: Words) -> str:
+    if question.parent_id is not None:
+        return words.gettext("Labels this message alone")
+    return words.ngettext("Labels {n} message", "Labels {n} messages", question.count)
 
 
 def _cut(left_out: int, words: Words) -> str:

@@ -82,6 +82,15 @@ def test_send_when_the_form_has_parts_then_it_is_read_like_the_other() -> None:
     assert services.labelling.calls == [("annotate", "Zahlung über 5 € fehlgeschlagen", {"severity": "error"}, "api")]
 
 
+def test_send_when_messages_are_excepted_then_they_are_submitted_with_the_answer() -> None:
+    services = FakeServices()
+    body = {"question_id": 12, "severity": "error", "exceptions": [LINE, "other"]}
+
+    assert a_client(services).post("/send", json=body).status_code == 200
+
+    assert services.labelling.calls == [("submit", 12, "api", {"severity": "error"}, [LINE, "other"])]
+
+
 def test_send_when_no_question_is_named_then_the_message_is_annotated() -> None:
     services = FakeServices()
 
@@ -109,6 +118,15 @@ def test_send_when_no_question_is_named_then_the_message_is_annotated() -> None:
         ({"question_id": "x", "severity": "info"}, "question_id is 'x'; expected a valid integer"),
         ({"question_id": True, "severity": "info"}, "question_id is True; expected a valid integer"),
         (["a"], "the body is a JSON list; expected an object"),
+        ({"message": LINE, "severity": "info", "exceptions": [LINE]}, "exceptions are given without a question_id"),
+        ({"question_id": 12, "severity": "info", "exceptions": LINE}, f"exceptions is '{LINE}'; expected a valid list"),
+        ({"question_id": 12, "severity": "info", "exceptions": [7]}, "exceptions[0] is 7; expected a valid string"),
+        ({"question_id": 12, "severity": "info", "exceptions": [" "]}, "exceptions[0] is ' '; expected"),
+        (
+            {"question_id": 12, "severity": "info", "exceptions": ["a"] * 101},
+            "exceptions is a list; list should have at most 100",
+        ),
+        ({"question_id": 12, "severity": "info", "exceptions": None}, "exceptions is null; expected a valid list"),
     ],
 )
 def test_send_when_something_is_wrong_then_says_what_and_stores_nothing(body: Any, reason: str) -> None:

@@ -103,6 +103,22 @@ def test_given_when_messages_were_skipped_and_flagged_then_they_are_there(store:
     assert (flagged.annotator, flagged.created_at, flagged.comment, flagged.labels) == ("ann", LATER, "two in one", {})
 
 
+def test_given_when_answers_are_about_different_messages_then_each_goes_out_with_its_own(store: Store) -> None:
+    store.annotations.add([an_annotation(store, "a", "info", message="a 7")])
+    store.annotations.add([an_annotation(store, "a", "error", message="a 8", created_at=LATER)])
+    store.annotations.add([an_annotation(store, "b", "info", message="b 7")])
+    store.annotations.add([an_annotation(store, "b", None, message=None, created_at=LATER)])
+
+    found = [(answer.text, answer.labels, answer.status) for answer in given(store.annotations)]
+    assert found == [
+        ("a 7", {"severity": "info"}, Status.ANSWERED),
+        ("a 8", {"severity": "error"}, Status.ANSWERED),
+    ]
+    history = given(store.annotations, history=True)
+    assert [(one.text, one.status) for one in history[2:]] == [("b 7", Status.ANSWERED), ("b 1", Status.WITHDRAWN)]
+    assert history[3].labels == {"severity": "info"}
+
+
 def test_given_when_there_is_nothing_then_nothing(store: Store) -> None:
     assert given(store.annotations) == given(store.annotations, history=True) == []
 

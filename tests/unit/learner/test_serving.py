@@ -5,7 +5,7 @@ import polars as pl
 import pytest
 
 from builders import a_labelled_batch
-from learner_fakes import SEVERITY, MemoryRegistry, Said, effective
+from learner_fakes import SEVERITY, MemoryRegistry, Said, told
 from store_fixtures import SettableClock
 from tiny_encoder import lasting_encoder
 from vigie.classifiers import Classifier
@@ -177,9 +177,7 @@ def test_train_when_a_cascade_serves_then_numbers_thresholds_and_the_registry_ar
 
     monkeypatch.setattr(trainer, "measure", measure)
     HYBRID((SEVERITY,)).embed(pl.Series(names()))
-    said = effective(
-        *(Said(n, "info" if n % 2 else "error", purpose="audit" if n % 5 == 0 else "train") for n in range(40))
-    )
+    said = told(*(Said(n, "info" if n % 2 else "error", purpose="audit" if n % 5 == 0 else "train") for n in range(40)))
     made = Trainer(store, registry, make=HYBRID, text="logs", serving=Serving(store, "cascade"))  # type: ignore[arg-type]
     trained = made.train(said, (SEVERITY,), 40)
 

@@ -34,7 +34,7 @@ def annotate(store: Store, template: str, label: str, purpose: Purpose = Purpose
 
 
 def train(store: Store, trainer: Trainer, dimensions: Sequence[Dimension] = (SEVERITY,)) -> Trained:
-    return trainer.train(store.annotations.effective(), dimensions, store.annotations.last_id())
+    return trainer.train(store.annotations.told(), dimensions, store.annotations.last_id())
 
 
 def learn_truth(store: Store) -> None:

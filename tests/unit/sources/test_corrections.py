@@ -18,17 +18,27 @@ class Answers:
         self.rows: list[dict[str, Any]] = []
         self.gone: set[int] = set()
 
-    def add(self, group_id: int, annotator: str = "ann", **labels: str | None) -> None:
+    def add(
+        self,
+        group_id: int,
+        annotator: str = "ann",
+        message: str | None = None,
+        family: str = "",
+        *,
+        is_exception: bool = False,
+        **labels: str | None,
+    ) -> None:
         time = NOON + timedelta(seconds=len(self.rows))
         for dimension, label in labels.items():
             row = {"group_id": group_id, "annotator": annotator, "dimension": dimension, "label": label}
-            self.rows.append(row | {"id": len(self.rows) + 1, "created_at": time})
+            about = {"message": message, "is_exception": is_exception, "family": family or f"t{group_id}"}
+            self.rows.append(row | about | {"id": len(self.rows) + 1, "created_at": time})
 
     def history(self) -> pl.DataFrame:
         kinds = {"id": pl.Int64, "group_id": pl.Int64, "annotator": pl.String, "dimension": pl.String}
-        return pl.DataFrame(self.rows, schema={**kinds, "label": pl.String, "created_at": pl.Datetime("us", "UTC")})[
-            ::-1
-        ]
+        kinds |= {"label": pl.String, "created_at": pl.Datetime("us", "UTC")}
+        kinds |= {"message": pl.String, "is_exception": pl.Boolean, "family": pl.String}
+        return pl.DataFrame(self.rows, schema=kinds)[::-1]
 
     def fetch(self, places: Iterable[tuple[str, int, int]]) -> pl.DataFrame:
         there = [a_batch(b"text", offset=offset) for _, _, offset in places if offset not in self.gone]
@@ -38,7 +48,7 @@ class Answers:
         return CorrectionsSource(
             last_id=lambda: len(self.rows),
             history=self.history,
-            places=lambda group_id: [("logs", 0, 10 * group_id), ("logs", 0, 10 * group_id + 1)],
+            places=lambda group_id: {("logs", 0, 10 * group_id + n): f"text {10 * group_id + n}" for n in (0, 1)},
             fetch=self.fetch,
             until_end=True,
         )
@@ -89,6 +99,48 @@ def test_corrections_when_an_answer_changes_or_is_taken_back_then_each_has_a_hig
     found = [(c.revision, c.labels) for c in corrections(answers.history()) if c.group_id == 7]
 
     assert found == [(1, {"severity": "error"}), (2, {"severity": "info"}), (3, {})]
+
+
+def test_corrections_when_a_message_is_excepted_then_only_it_has_other_labels(answers: Answers) -> None:
+    answers.add(1, message="text 10", severity="info")
+    answers.add(1, message="text 11", is_exception=True, severity="error")
+    source = answers.source()
+    source.open([])
+
+    error, info = '{"severity":"error"}', '{"severity":"info"}'
+    assert poll_all(source) == [(10, 1, info), (11, 1, info), (10, 2, info), (11, 2, error)]
+
+
+def test_corrections_when_one_person_says_different_things_of_messages_then_each_holds_for_its_own(
+    answers: Answers,
+) -> None:
+    answers.add(1, message="text 10", severity="info")
+    answers.add(1, message="text 11", severity="error")
+    answers.add(1, message="text 10", severity="error")
+
+    found = corrections(answers.history())
+
+    singles = {"text 10": {"severity": "info"}, "text 11": {"severity": "error"}}
+    assert found[1:] == [Correction(2, 1, 2, {}, singles), Correction(3, 1, 3, {"severity": "error"}, {})]
+
+
+def test_corrections_when_an_answer_names_no_message_then_it_is_about_all_of_them(answers: Answers) -> None:
+    answers.add(1, message="text 10", severity="info")
+    answers.add(1, message="text 11", severity="error")
+    answers.add(1, severity="warning")
+    answers.add(1, severity=None)
+
+    assert [(one.labels, one.singles) for one in corrections(answers.history())[2:]] == [
+        ({"severity": "warning"}, {}),
+        ({}, {}),
+    ]
+
+
+def test_corrections_when_a_group_was_split_then_revisions_go_on_rising(answers: Answers) -> None:
+    answers.add(1, family="job <num>", severity="info")
+    answers.add(2, family="job <num>", severity="error")
+
+    assert [one.revision for one in corrections(answers.history())] == [1, 2]
 
 
 def test_source_when_people_answered_then_the_messages_of_their_groups_come(answers: Answers) -> None:

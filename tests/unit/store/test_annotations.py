@@ -98,6 +98,8 @@ def test_history_when_limited_then_returns_the_newest_first(store: Store, groups
         "question_id": None,
         "model_version": "7",
         "duration_seconds": 0.25,
+        "message": None,
+        "is_exception": False,
         "template": "a",
     }
     assert store.annotations.history()["label"].to_list() == ["info", None]

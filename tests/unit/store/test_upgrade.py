@@ -3,6 +3,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
@@ -86,6 +87,33 @@ def test_open_when_it_migrates_then_logs_nothing(
 
     assert caplog.text == ""
     assert capfd.readouterr() == ("", "")
+
+
+def test_open_when_answers_are_older_than_their_messages_then_they_hold_as_before(empty: str) -> None:
+    """A database of revision 0002, in which no answer says which message it was about."""
+    engine = connect(empty)
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0002")
+    engine.dispose()
+    execute(
+        empty,
+        "INSERT INTO groups (id, digest, template, count, first_seen, last_seen, state) "
+        f"VALUES (1, CAST('abc' AS {'BLOB' if empty.startswith('sqlite') else 'BYTEA'}), 'a', 3, 0, 0, 'answered')",
+        "INSERT INTO questions (id, group_id, kind, rank, reason, state, annotator, created_at, step) "
+        "VALUES (1, 1, 'strategy', 0, '{}', 'answered', 'ann', 0, 1)",
+        "INSERT INTO annotations (id, group_id, dimension, label, annotator, purpose, created_at, question_id) "
+        "VALUES (1, 1, 'severity', 'info', 'ann', 'train', 0, 1)",
+    )
+
+    with Store.open(empty) as store:
+        assert store.annotations.told().select("label", "message", "is_exception").rows() == [("info", None, False)]
+        undone = store.questions.undo("ann")
+        assert undone is not None
+        assert dict(undone.labels) == {"severity": "info"}
+        assert store.annotations.count() == 0
 
 
 def test_open_when_a_newer_vigie_made_the_database_then_says_so(empty: str) -> None:

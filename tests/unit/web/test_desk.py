@@ -1,5 +1,6 @@
 import asyncio
 from collections.abc import Coroutine
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -244,3 +245,22 @@ def test_fill_when_the_store_fails_then_the_error_is_raised_and_nothing_is_held(
     with pytest.raises(QuestionError):
         run(desk.fill())
     assert desk.held == {}
+
+
+def test_reply_when_messages_are_excepted_then_they_are_held_and_gone_with_the_answer() -> None:
+    async def work() -> tuple[list[int], list[int], list[int]]:
+        await desk.fill()
+        await desk.reply(replace(a_reply(1), exceptions=("one", "two")))
+        excepted = [asked.question.id for asked in desk.take_excepted()]
+        held = [question_id for question_id in desk.held if question_id in excepted]
+        assert desk.take_excepted() == []
+        await desk.undo()
+        return excepted, held, list(desk.held)
+
+    desk = a_desk(FakeServices())
+    excepted, held, after = run(work())
+
+    assert excepted == held
+    assert len(excepted) == 2
+    assert after[0] == 1
+    assert not set(excepted) & set(after)

@@ -13,6 +13,7 @@ from vigie.web.views import (
     accuracy_view,
     belief,
     dimension_views,
+    group_view,
     parts_of,
     prediction_view,
     question_view,
@@ -161,5 +162,43 @@ def test_texts_when_the_browser_fills_names_in_then_they_are_still_there(words: 
 
 
 def test_setup_when_made_then_actions_have_their_keys() -> None:
-    assert [action["key"] for action in setup([a_dimension()], "goal", EN)["actions"]] == ["u", "s", "f", "g", "?"]
-    assert [action["name"] for action in actions(EN) if action["needs_question"]] == ["skip", "flag"]
+    assert [action["key"] for action in setup([a_dimension()], "goal", EN)["actions"]] == ["u", "s", "f", "o", "g", "?"]
+    assert [action["name"] for action in actions(EN) if action["needs_question"]] == ["skip", "flag", "open"]
+
+
+def test_group_view_when_messages_are_kept_then_each_can_be_excepted_unless_it_is_too_long() -> None:
+    long = "x" * (MAX_CHARACTERS + 1)
+
+    view = group_view(a_question(), [("disk 3% full", [(5, 7)]), (long, [(0, MAX_CHARACTERS + 1)])], EN)
+
+    assert (view["id"], view["alone"]) == (7, "")
+    assert view["about"] == "2 messages are kept of 1,284, the most unlike first."
+    first, second = view["messages"]
+    assert first == {
+        "text": "disk 3% full",
+        "parts": [("disk ", False), ("3%", True), (" full", False)],
+        "can_tick": True,
+        "note": "",
+    }
+    assert (second["can_tick"], len(second["text"]), second["note"]) == (
+        False,
+        MAX_CHARACTERS,
+        "Too long to be asked about by itself.",
+    )
+
+
+def test_group_view_when_one_message_is_kept_then_it_says_so() -> None:
+    view = group_view(a_question(), [("disk 3% full", [])], FR)
+
+    assert view["alone"].endswith("a rien à quoi le comparer.")
+    assert view["about"].startswith("1 message gardé sur 1")
+
+
+def test_question_view_when_it_is_an_exception_then_it_is_about_one_message() -> None:
+    question = replace(a_question(), parent_id=3, reason={"why": "exception"})
+
+    view = question_view(question, PREDICTION, "disk 91% full", variable=(), words=EN)
+
+    assert (view["single"], view["covers"]) == (True, "Labels this message alone")
+    assert view["why"] == "It was excepted from the answer to its group."
+    assert a_view()["single"] is False

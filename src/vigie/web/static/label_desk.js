@@ -1,6 +1,6 @@
 // The label page's desk. Questions are delivered ahead, so a key press shows the next one at once, without the network;
 // replies wait in an outbox, kept in the browser's storage, until the server says that they are stored.
-import { enterIsTaken, isForPage, keyOf, memory, neighbour, outbox, template } from "vigie-desk";
+import { enterIsTaken, group, isForPage, keyOf, memory, neighbour, outbox, template } from "vigie-desk";
 
 const SAME_KEY_MS = 250; // a key pressed twice by accident comes again within this; nobody reads a message that fast
 const DOUBLE_CLICK_MS = 400;
@@ -8,6 +8,7 @@ const NOTICE_MS = 6000;
 
 export default {
   template,
+  mixins: [group],
   props: { setup: Object },
   data() {
     return {
@@ -99,10 +100,11 @@ export default {
       if (reply?.question && !gone) this.show({ ...reply.question, chosen: reply.labels });
       this.say(this.fill(gone ? this.texts.gone : this.texts.not_stored, { problem }), "problem");
     },
-    restore(question, labels, text, wasAnswer) {
+    restore(question, labels, text, wasAnswer, dropped = [], ticked = []) {
       if (wasAnswer) this.today = memory.countToday(this.annotator, -1);
-      this.queue = this.queue.filter((one) => one.id !== question.id);
-      this.show({ ...question, chosen: wasAnswer ? labels : undefined });
+      this.closeGroup();
+      this.drop([question.id, ...dropped]);
+      this.show({ ...question, ticked, chosen: wasAnswer ? labels : undefined });
       this.say(text);
     },
     withdraw(ids) {
@@ -133,11 +135,12 @@ export default {
       const question = this.queue.shift() ?? null;
       this.put(question);
     },
-    show(question) {
-      if (this.current && this.current.id !== question.id) this.queue.unshift({ ...this.current, chosen: this.chosen });
+    show(question, asPredicted = false) {
+      if (this.current && this.current.id !== question.id) this.queue.unshift({ ...this.current, chosen: asPredicted ? this.current.chosen : this.chosen });
       this.put(question);
     },
     put(question) {
+      if (this.group && this.group.id !== question?.id) this.closeGroup();
       this.armed = false;
       this.current = question;
       this.chosen = question ? (question.chosen ?? this.predicted(question)) : {};
@@ -164,15 +167,16 @@ export default {
       this.chosen = { ...this.chosen, [dimension.name]: label.name };
       if (this.single && this.savesOnKey) this.accept(key);
     },
-    accept(key = "click") {
+    accept(key = "click", exceptions = []) {
       if (!this.current || this.isDoubleClick(key)) return;
       if (!Object.keys(this.chosen).length) return this.say(this.texts.choose_first, "problem");
       this.today = memory.countToday(this.annotator, 1);
-      this.send("answer", { labels: { ...this.chosen } }, key);
+      this.send("answer", { labels: { ...this.chosen }, exceptions }, key);
       this.say(this.fill(this.texts.saved, { labels: Object.values(this.chosenBefore).join(" · ") }));
     },
     act(name, key = "click") {
       if (name === "undo") this.$emit("undo", {});
+      else if (name === "open") this.openGroup();
       else if (name === "keys" || name === "guidelines") this.panel = this.panel === name ? null : name;
       else if (this.current && !this.isDoubleClick(key)) {
         this.send(name, { labels: {} }, key);
@@ -204,6 +208,7 @@ export default {
     onKey(event) {
       if (!isForPage(event)) return;
       const key = keyOf(event);
+      if (this.group) return this.onGroupKey(key, event);
       if (key === null || (key === "Enter" && enterIsTaken(event.target))) return;
       if (key === "Escape") return (this.panel = null);
       if (this.$refs.keys.open && key !== "?") return;
@@ -214,18 +219,29 @@ export default {
       this.left = null;
       press();
     },
+    onGroupKey(key, event) {
+      if (key === "Escape" || (key === "Enter" && enterIsTaken(event.target))) return; // the dialog and its buttons hear these
+      const press = this.pressInGroup(key, event);
+      if (!press) return;
+      event.preventDefault();
+      if (!event.repeat || key === "j" || key === "k" || event.key.startsWith("Arrow")) press();
+    },
+    labelOf(key) {
+      for (const dimension of this.setup.dimensions) {
+        const label = dimension.labels.find((one) => one.key === key);
+        if (label) return [dimension, label];
+      }
+      return null;
+    },
     pressOf(key) {
       if (key === "Enter") return () => this.accept(key);
       const action = this.setup.actions.find((one) => one.key === key);
       if (action) return () => this.act(action.name, key);
-      for (const dimension of this.setup.dimensions) {
-        const label = dimension.labels.find((one) => one.key === key);
-        if (label) return () => this.choose(dimension, label, key);
-      }
-      return null;
+      const label = this.labelOf(key);
+      return label && (() => this.choose(...label, key));
     },
     isAccident(key) {
-      if (key === "?" || key === "g" || key === "u") return false;
+      if (["?", "g", "u", "o"].includes(key)) return false;
       return this.hasJustLeft(key, SAME_KEY_MS) || (this.current !== null && !this.armed);
     },
     isDoubleClick(key) {
@@ -244,7 +260,8 @@ export default {
     },
     /** What was clicked with the mouse must not keep Enter for itself. */
     dropFocus(event) {
-      if (event.detail > 0) event.target.closest("button, summary")?.blur();
+      this.clicked = event.detail > 0;
+      if (this.clicked) event.target.closest("button, summary")?.blur();
     },
     onLeave(event) {
       if (outbox.waiting().length) event.preventDefault();

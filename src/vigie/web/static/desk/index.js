@@ -1,3 +1,4 @@
+export { group } from "./group.js";
 export * from "./keys.js";
 export * as memory from "./memory.js";
 export * as outbox from "./outbox.js";

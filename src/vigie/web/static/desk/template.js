@@ -1,5 +1,7 @@
 // What the desk looks like. Texts of messages only ever go through {{ }}, which writes text, never markup.
 
+import { groupTemplate } from "./group.js";
+
 const message = `
 <header class="question-head">
   <span class="covers">{{ current.covers }}</span>
@@ -87,6 +89,8 @@ const overlays = `
   <header><h2>{{ texts.keys }}</h2><button type="button" class="close" @click="$refs.keys.close()" :aria-label="texts.close">×</button></header>
   <dl><dt><kbd>↵</kbd></dt><dd>{{ texts.accept_all }}</dd>
     <template v-for="action in setup.actions"><dt><kbd>{{ action.key }}</kbd></dt><dd>{{ action.explained }}</dd></template></dl>
+  <section class="group-section"><h3>{{ texts.group_open }}</h3>
+    <dl><template v-for="one in setup.group_keys"><dt><kbd>{{ one.key }}</kbd></dt><dd>{{ one.explained }}</dd></template></dl></section>
   <section v-for="dimension in setup.dimensions"><h3>{{ dimension.name }}</h3>
     <ul><li v-for="label in dimension.labels"><kbd>{{ label.key || "–" }}</kbd>{{ label.name }}</li></ul></section>
 </dialog>`;
@@ -106,4 +110,5 @@ export const template = `
   </div>
   ${margin}
   ${overlays}
+  ${groupTemplate}
 </div>`;

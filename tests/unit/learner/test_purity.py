@@ -1,0 +1,344 @@
+"""The purity guard, from answers about messages to labels, groups and questions."""
+
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from builders import a_batch
+from learner_fakes import SEVERITY, TOPIC, MemoryRegistry
+from store_fixtures import SettableClock
+from vigie.classifiers.artefact import Artefact
+from vigie.classifiers.linear import LinearClassifier
+from vigie.labelling import Labelling
+from vigie.labels import Origin
+from vigie.learner.asking import Asker
+from vigie.learner.purity import Family, Guard, split
+from vigie.learner.trainer import Trainer
+from vigie.plugins import load
+from vigie.rules import Rules
+from vigie.store import GroupState, Store
+from vigie.stream.labeller import Labeller
+from vigie.stream.routing import Policy
+from vigie.text import normaliser
+from vigie.text.refining import Refinement
+
+DIMENSIONS = (SEVERITY, TOPIC)
+LOGS = normaliser("logs")
+ACCESS = "<ip> GET <path> took <duration> <num>"
+
+
+@dataclass
+class World:
+    """A stream, its store, its learner and its annotators, without programs around them."""
+
+    store: Store
+    registry: MemoryRegistry
+    clock: SettableClock
+
+    def __post_init__(self) -> None:
+        policy = Policy(DIMENSIONS, Rules.empty(DIMENSIONS))
+        self.labeller = Labeller(
+            policy, normalise=LOGS.normalise, refining=lambda splits: Refinement(LOGS, splits).templates
+        )
+        self.labelling = Labelling(
+            store=self.store,
+            dimensions=lambda: DIMENSIONS,
+            predict=self.labeller.predict,
+            normalise=self.labeller.templates,
+            clock=self.clock,
+        )
+        self.trainer = Trainer(self.store, self.registry, make=LinearClassifier, text="logs")  # type: ignore[arg-type]
+        self._offset = 0
+
+    def stream(self, texts: Sequence[str]) -> pl.DataFrame:
+        """Label messages and count them, as a worker does."""
+        batch = a_batch(*[b"{}"] * len(texts), offset=self._offset).with_columns(text=pl.Series(texts))
+        self._offset += len(texts)
+        labelled, _ = self.labeller.label(batch)
+        self.store.record("files", labelled)
+        return labelled
+
+    def say(self, text: str, annotator: str = "ann", **labels: str) -> None:
+        self.clock.forward(1)
+        self.labelling.annotate(text, labels, annotator)
+
+    def train(self) -> Mapping[str, Sequence[int]]:
+        """Train, take the champion into use, and return its splits."""
+        self.trainer.train(self.store.annotations.told(), DIMENSIONS, self.store.annotations.last_id())
+        champion = self.trainer.champion()
+        assert champion is not None
+        # As a worker finds it: read from the registry's files.
+        loaded = Artefact.load(self.registry.fetch(str(champion.version)), version=champion.version)
+        self.labeller.use(model=loaded)
+        return loaded.splits
+
+    def ask(self) -> list[str]:
+        """Return the templates of the questions that are asked now, largest group first."""
+        asker = Asker(
+            self.store,
+            load("strategies", "margin.v1")(),
+            open_questions=20,
+            audit_every=1000,
+            seed=0,
+            clock=self.clock,
+            guard=Guard(self.store, LOGS),
+        )
+        asker.ask(self.trainer.champion(), DIMENSIONS)
+        return [asked.question.template for asked in self.labelling.ask("other", 50)]
+
+    def label_of(self, text: str) -> tuple[str | None, Origin]:
+        prediction = self.labeller.predict([text])[0]
+        return prediction.labels["severity"], prediction.origin["severity"]
+
+    def groups(self) -> dict[str, tuple[int, GroupState]]:
+        counts = self.store.pool.counts()
+        found = {}
+        for template, n in counts.select("template", "count").iter_rows():
+            group = self.store.pool.find(template)
+            assert group is not None
+            found[template] = (n, group.state)
+        return found
+
+
+@pytest.fixture
+def world(store: Store, registry: MemoryRegistry, clock: SettableClock) -> World:
+    return World(store, registry, clock)
+
+
+def access(status: int, *, rng: random.Random) -> str:
+    address = f"10.0.{rng.randrange(256)}.{rng.randrange(256)}"
+    return f"{address} GET /a/{rng.randrange(999)} took {rng.randrange(900)} ms {status}"
+
+
+def a_file(rng: random.Random) -> pl.DataFrame:
+    """Lines that differ, besides in what varies anyway, only in a status, an exit code or a word."""
+    rows: list[tuple[str, str]] = []
+    for n in range(40):
+        fails = n % 4 == 0
+        ms, number, label = rng.randrange(2, 900), rng.randrange(1000, 99999), "error" if fails else "info"
+        status, code, word = (500, 1, "Paused") if fails else (200, 0, "Started")
+        rows += [
+            (access(status, rng=rng), label),
+            (f'10.0.0.{n} - - [27/Nov/2026:10:00:{n:02}] "GET /a/{n} HTTP/1.1" {status} {number}', label),
+            (f"gateway replied {status} for request {number} after {ms} ms", label),
+            (f"2026-11-27 10:00:{n:02} job {number} finished with {code} after {ms} ms", label),
+            (f"2026-11-27 10:00:{n:02} job {number} finished, exit code {code}", label),
+            (f"Nov 27 10:00:{n:02} web1 systemd[1]: unit {number} {word} after {ms} ms", label),
+        ]
+    return pl.DataFrame(rows, schema=["text", "severity"], orient="row")
+
+
+def test_lines_that_differ_in_a_hidden_code_when_people_tell_them_apart_then_they_end_with_different_labels(
+    world: World,
+) -> None:
+    lines = a_file(random.Random(3))
+    world.stream(lines["text"].to_list())
+    for text, label in lines.head(6 * 5).iter_rows():
+        world.say(text, severity=label)
+
+    splits = world.train()
+
+    labelled = world.stream(a_file(random.Random(4))["text"].to_list())
+    assert labelled["label:severity"].to_list() == a_file(random.Random(4))["severity"].to_list()
+    assert sorted(splits.items()) == [
+        (ACCESS, (3,)),
+        ("<time> job <num> finished with <num> after <duration>", (2,)),
+        ("gateway replied <num> for request <num> after <duration>", (0,)),
+    ]
+
+
+def test_split_when_in_use_then_messages_counts_and_questions_follow_the_refined_groups(world: World) -> None:
+    rng = random.Random(1)
+    world.stream([access(status, rng=rng) for status in [200, 200, 500, 404, 200]])
+    world.say(access(200, rng=rng), severity="info")
+    assert world.ask() == []
+    world.say(access(500, rng=rng), severity="error")
+
+    world.train()
+
+    parts = {status: ACCESS.replace("<num>", str(status)) for status in (200, 404, 500)}
+    assert world.groups() == {
+        ACCESS: (0, GroupState.REPLACED),
+        parts[200]: (3, GroupState.ANSWERED),
+        parts[500]: (1, GroupState.ANSWERED),
+        parts[404]: (1, GroupState.OPEN),
+    }
+    labelled = world.stream([access(500, rng=rng), access(503, rng=rng), "something else"])
+    assert labelled["template"].to_list() == [parts[500], ACCESS.replace("<num>", "503"), "something else"]
+    assert labelled["origin:severity"][0] == "human"
+    assert world.groups()[parts[500]] == (2, GroupState.ANSWERED)
+    assert world.groups()[ACCESS] == (0, GroupState.REPLACED)
+    assert sorted(world.ask()) == sorted([parts[404], ACCESS.replace("<num>", "503"), "something else"])
+
+
+def test_split_when_trained_again_then_nothing_moves_twice(world: World) -> None:
+    rng = random.Random(1)
+    world.stream([access(status, rng=rng) for status in [200, 200, 500, 200, 200]])
+    world.say(access(200, rng=rng), severity="info")
+    world.say(access(500, rng=rng), severity="error")
+    splits = world.train()
+    before = world.groups()
+
+    assert world.train() == splits
+    assert world.groups() == before
+
+
+def test_split_when_the_contradiction_is_taken_back_then_there_is_one_group_again(world: World) -> None:
+    rng = random.Random(1)
+    world.stream([access(status, rng=rng) for status in [200, 200, 500, 200, 200]])
+    world.say(access(200, rng=rng), severity="info")
+    exception = access(500, rng=rng)
+    world.say(exception, severity="error")
+    world.train()
+    world.stream([access(status, rng=rng) for status in [200, 500, 500]])
+
+    world.say(exception, severity="info")
+    world.train()
+
+    assert world.labeller.predict([access(500, rng=rng)])[0].template == ACCESS
+    assert world.label_of(access(500, rng=rng)) == ("info", Origin.HUMAN)
+    assert world.groups()[ACCESS] == (8, GroupState.ANSWERED)
+    assert {state for template, (_, state) in world.groups().items() if template != ACCESS} == {GroupState.REPLACED}
+
+
+def test_split_when_no_hidden_part_repeats_then_it_stays_a_disagreement(world: World) -> None:
+    world.stream([f"user {n} logged in after {n} ms" for n in range(1000, 1008)])
+    world.say("user 1001 logged in after 1001 ms", severity="info")
+    world.say("user 1002 logged in after 1002 ms", "bob", severity="error")
+    world.say("disk full", severity="error")
+
+    assert world.train() == {}
+    assert world.store.annotations.effective().height == 3
+    assert world.labeller.predict(["user 1001 logged in after 1001 ms"])[0].origin["severity"] != Origin.HUMAN
+
+
+def test_split_when_one_person_thinks_better_of_it_then_the_last_word_holds(world: World) -> None:
+    world.stream([f"user {n} logged in after {n} ms" for n in range(1000, 1008)])
+    world.say("user 1001 logged in after 1001 ms", severity="info")
+    world.say("user 1002 logged in after 1002 ms", severity="error")
+
+    assert world.train() == {}
+    assert world.label_of("user 1003 logged in after 7 ms") == ("error", Origin.HUMAN)
+
+
+def test_exception_when_no_slot_tells_it_apart_then_the_answer_about_the_rest_holds(world: World) -> None:
+    world.stream([f"user {n} logged in after {n} ms" for n in range(1000, 1004)])
+    asked = world.labelling.ask("ann")[0]
+    exception = next(sample for sample in asked.question.samples if sample != asked.text)
+    (about_it,) = world.labelling.submit(asked.question.id, "ann", {"severity": "info"}, exceptions=[exception])
+    assert world.labelling.ask("ann")[0].question.id == about_it.question.id
+    world.labelling.submit(about_it.question.id, "ann", {"severity": "error"})
+
+    assert world.train() == {}
+    assert world.label_of(exception) == ("info", Origin.HUMAN)
+
+
+def test_split_of_an_audited_group_then_its_parts_never_train(world: World) -> None:
+    rng = random.Random(1)
+    world.stream([access(status, rng=rng) for status in [200, 200, 500, 404, 200]])
+    world.stream(["disk full", "disk failed"])
+    group = world.store.pool.find(ACCESS)
+    assert group is not None
+    world.store.audit.draw([group.id])
+    world.say("disk full", severity="error")
+    world.say("disk failed", severity="error")
+    world.say(access(200, rng=rng), severity="info")
+    world.say(access(500, rng=rng), severity="error")
+
+    world.train()
+    world.say(access(404, rng=rng), severity="warning")
+    world.stream([access(301, rng=rng)])
+    world.say(access(301, rng=rng), severity="warning")
+    world.train()
+
+    assert world.registry.records[-1].n_examples == 2
+    told = Guard(world.store, LOGS).effective(world.store.annotations.told(), {ACCESS: (3,)})
+    purposes = {str(t): str(p) for t, p in told.select("template", "purpose").iter_rows() if str(t).startswith("<ip>")}
+    assert set(purposes.values()) == {"audit"}
+    assert len(purposes) == 4
+    drawn = world.store.audit.draws()["group_id"].to_list()
+    part = world.store.pool.find(ACCESS.replace("<num>", "200"))
+    assert part is not None
+    assert part.id in drawn
+
+
+def a_family(said: Mapping[str, str], *more: str) -> Family:
+    template = LOGS.normalise(pl.Series(list(said)[:1]))[0]
+    return Family(template, [(text, "severity", label) for text, label in said.items()], sorted({*said, *more}))
+
+
+def test_split_when_a_duration_separates_as_well_then_the_code_is_chosen() -> None:
+    family = a_family(
+        {"job 11 ended 0 in 5111": "info", "job 12 ended 1 in 8222": "error"},
+        "job 13 ended 0 in 5333",
+        "job 14 ended 0 in 5444",
+        "job 15 ended 1 in 5555",
+    )
+
+    assert split(family, LOGS) == (1,)
+
+
+def test_split_when_only_two_slots_together_separate_then_both_are_shown() -> None:
+    said = {
+        "worker 1 of queue 7 ended": "info",
+        "worker 1 of queue 8 ended": "error",
+        "worker 2 of queue 7 ended": "error",
+        "worker 2 of queue 8 ended": "info",
+    }
+    more = [f"{text} " for text in said]
+
+    assert split(a_family(said, *more), LOGS) == (0, 1)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "expected"),
+    [
+        ("worker ended 0", "worker ended 1", (0,)),
+        ("worker ended 0 after 7", "worker ended 1 after 9", ()),  # either may be chance
+        ("worker ended 123456", "worker ended 654321", ()),
+        ("seen at 10:00:01", "seen at 10:00:02", ()),
+    ],
+)
+def test_split_when_only_two_messages_are_known_then_only_a_small_number_by_itself_is_shown(
+    one: str, other: str, expected: tuple[int, ...]
+) -> None:
+    assert split(a_family({one: "info", other: "error"}), LOGS) == expected
+
+
+def test_split_when_the_same_message_has_two_labels_then_there_is_none() -> None:
+    said = [("worker ended 0", "severity", "info"), ("worker ended 0", "severity", "error")]
+    family = Family(
+        "worker ended <num>", [*said, ("worker ended 1", "severity", "info")], ["worker ended 0", "worker ended 1"]
+    )
+
+    assert split(family, LOGS) == ()
+
+
+def test_effective_when_a_message_is_not_of_its_group_then_the_group_counts(world: World) -> None:
+    """As after a change of the masks: the message says nothing about the group it stands with."""
+    rng = random.Random(1)
+    world.stream([access(status, rng=rng) for status in [200, 200, 500, 200, 200]])
+    world.say(access(200, rng=rng), severity="info")
+    world.say(access(500, rng=rng), severity="error")
+    world.train()
+    world.say("disk full", severity="info")
+    told = world.store.annotations.told().with_columns(
+        message=pl.when(pl.col("template") == "disk full").then(pl.lit("other words")).otherwise("message")
+    )
+
+    effective = Guard(world.store, LOGS).effective(told, {ACCESS: (3,)})
+
+    assert "disk full" in effective["template"].to_list()
+    assert "other words" not in effective["template"].to_list()
+
+
+def test_artefact_when_it_has_splits_then_they_come_back(tmp_path: Path) -> None:
+    labels = pl.DataFrame({"severity": ["info", "error"]})
+    classifier = LinearClassifier((SEVERITY,)).fit(pl.Series(["a b", "c d"]), labels)
+    Artefact(classifier, (SEVERITY,), "logs", splits={"job <num>": (0,)}).save(tmp_path / "model")
+
+    assert Artefact.load(tmp_path / "model").splits == {"job <num>": (0,)}
