@@ -10,6 +10,7 @@ import polars as pl
 from vigie.labels import Dimension, WordWeight
 
 FloatArray = np.ndarray[Any, np.dtype[np.float64]]
+IntArray = np.ndarray[Any, np.dtype[np.int64]]
 
 
 class Classifier(Protocol):
@@ -76,6 +77,17 @@ class Embeds(Protocol):
         """Return one row per normalised text, shape (n, d), of length 1 (0 for a text without any feature).
 
         Texts alike lie close. It is pure, and a batch equals one by one.
+        """
+
+
+@runtime_checkable
+class CrossValidated(Protocol):
+    """What a classifier may offer besides, right after `fit`: what it would have said of texts had it not learned from them."""
+
+    def held_out(self) -> dict[str, tuple[IntArray, FloatArray]]:
+        """Return, by dimension, rows of what it was fitted on and their probabilities, shapes (n,) and (n, n_labels).
+
+        Texts that are alike were held out together. Rows may be missing, and dimensions.
         """
 
 

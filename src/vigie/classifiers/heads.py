@@ -34,12 +34,15 @@ class Head:
         What scores were divided by to be calibrated.
     dual
         ``W = Xᵀ dual``, shape (n, len(seen)), already divided by the temperature; no columns when there are not two labels.
+    held_out
+        Rows with their scores, shape (n_held_out, len(seen)), of regressions that did not learn from them, divided likewise.
     """
 
     seen: tuple[int, ...]
     n_answers: int
     temperature: float
     dual: FloatArray
+    held_out: tuple[IntArray, FloatArray] | None = None
 
 
 _NOTHING = Head((), 0, 1.0, np.zeros((0, 0)))
@@ -83,6 +86,18 @@ class Heads:
         return {
             name: widened(_proba(head, scores[:, start:end]), head.seen, head.n_answers, len(self._labels[name]))
             for (name, head), (start, end) in spans
+        }
+
+    def held_out(self) -> dict[str, tuple[IntArray, FloatArray]]:
+        """Return, by dimension, rows with calibrated probabilities, shape (n, n_labels), of folds that held them out.
+
+        With more than some hundred answers not all rows were held out. A dimension that was not calibrated is missing.
+        """
+        return {
+            name: (rows, widened(softmax(scores), head.seen, head.n_answers, len(self._labels[name])))
+            for name, head in self._heads.items()
+            if head.held_out is not None
+            for rows, scores in [head.held_out]
         }
 
     def column(self, dimension: str, label: str) -> int | None:
@@ -203,8 +218,9 @@ class _Lesson:
             return Head(seen, n_answers, 1.0, solutions[0].dual)
         rows = np.concatenate(self._held_out)
         scores = [part.scores[held] for part, held in zip(solutions[1:], self._held_out, strict=True)]
-        temperature = fit_temperature(np.concatenate(scores), self._targets[rows], self._weights[rows])
-        return Head(seen, n_answers, temperature, solutions[0].dual / temperature)
+        unseen = np.concatenate(scores)
+        temperature = fit_temperature(unseen, self._targets[rows], self._weights[rows])
+        return Head(seen, n_answers, temperature, solutions[0].dual / temperature, (rows, unseen / temperature))
 
     def _split(self, groups: IntArray, rng: np.random.Generator) -> list[IntArray]:
         rows = self._answered
