@@ -21,9 +21,11 @@ from vigie.store.tables import (
     question_state,
     questions,
     samples,
+    settlements,
 )
 
 _LEFT = (QuestionState.SKIPPED, QuestionState.FLAGGED)
+_SETTLEMENT = settlements.c.annotation_id.label("settlement")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +83,8 @@ class Annotations:
         Returns
         -------
         Columns ``group_id``, ``template``, ``count``, ``dimension``, ``annotator``, ``label``, ``purpose``,
-        ``created_at``, ``question_id``, ``model_version``; oldest first.
+        ``created_at``, ``question_id``, ``model_version``, ``duration_seconds``, ``settled`` (whether it wins over what
+        others said); oldest first.
         """
         last = _last()
         query = (
@@ -96,13 +99,16 @@ class Annotations:
                 annotations.c.created_at,
                 annotations.c.question_id,
                 annotations.c.model_version,
+                annotations.c.duration_seconds,
+                _SETTLEMENT,
             )
             .join(last, last.c.id == annotations.c.id)
             .join(groups, groups.c.id == annotations.c.group_id)
+            .outerjoin(settlements, settlements.c.annotation_id == annotations.c.id)
             .where(annotations.c.label.is_not(None))
             .order_by(annotations.c.id)
         )
-        return self._frame(query)
+        return _with_settled(self._frame(query))
 
     def last_id(self) -> int:
         """Return the id of the newest annotation, 0 when there is none; it changes with every answer and undo."""
@@ -128,10 +134,12 @@ class Annotations:
         Returns
         -------
         All columns of an annotation: ``id``, ``group_id``, ``dimension``, ``label``, ``annotator``, ``purpose``,
-        ``created_at``, ``question_id``, ``model_version``, ``duration_seconds``; and ``template``.
+        ``created_at``, ``question_id``, ``model_version``, ``duration_seconds``; and ``template``, ``settled``.
         """
-        query = select(*annotations.c, groups.c.template).join(groups, groups.c.id == annotations.c.group_id)
-        return self._frame(query.order_by(annotations.c.id.desc()).limit(limit))
+        query = select(*annotations.c, groups.c.template, _SETTLEMENT)
+        query = query.join(groups, groups.c.id == annotations.c.group_id)
+        query = query.outerjoin(settlements, settlements.c.annotation_id == annotations.c.id)
+        return _with_settled(self._frame(query.order_by(annotations.c.id.desc()).limit(limit)))
 
     def about(self, group_ids: Sequence[int]) -> pl.DataFrame:
         """Return all annotations of some groups, oldest first, those taken back (label null) included.
@@ -216,6 +224,10 @@ class Annotations:
     def _frame(self, query: Select[Any]) -> pl.DataFrame:
         with self._database.read() as connection:
             return frame(connection, query)
+
+
+def _with_settled(rows: pl.DataFrame) -> pl.DataFrame:
+    return rows.with_columns(settled=pl.col("settlement").is_not_null()).drop("settlement")
 
 
 def _check(connection: Connection, group_ids: Sequence[int]) -> None:

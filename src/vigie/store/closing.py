@@ -1,6 +1,6 @@
 """Answering, skipping and flagging questions, and taking that back; inside a transaction that holds `Lock.QUESTIONS`."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -8,13 +8,23 @@ from typing import Any
 from sqlalchemy import Connection, Row, delete, exists, func, insert, select, update
 
 from vigie.errors import QuestionError, UnknownQuestionError
-from vigie.labels import Annotation, Purpose, Question, QuestionKind
+from vigie.labels import Annotation, Check, Purpose, Question, QuestionKind
 from vigie.store.annotations import append, update_states
 from vigie.store.leasing import LIVE, load
 from vigie.store.tables import GroupState, QuestionState, annotations, groups, question_state, questions
 
 CLOSED = (QuestionState.ANSWERED, QuestionState.SKIPPED, QuestionState.FLAGGED)
 """States of a question that its annotator may take back."""
+
+_KEPT = (
+    "group_id",
+    "dimension",
+    "label",
+    "annotator",
+    "question_id",
+    "model_version",
+    "duration_seconds",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +140,10 @@ def _newest_step(connection: Connection, annotator: str) -> Row[Any] | None:
 
 
 def _withdraw(connection: Connection, row: Row[Any], annotator: str, now: datetime) -> dict[str, str]:
-    """Take back what the annotator said with this question and has not said otherwise since; return it."""
+    """Take back what the annotator said with this question and has not said otherwise since; return it.
+
+    Where the question doubted an earlier answer of theirs, that one holds again.
+    """
     last = (
         select(func.max(annotations.c.id))
         .where(annotations.c.group_id == row.group_id, annotations.c.annotator == annotator)
@@ -150,5 +163,22 @@ def _withdraw(connection: Connection, row: Row[Any], annotator: str, now: dateti
         )
         for one in given
     ]
-    append(connection, taken_back)
+    before = _said_before(connection, given, now) if row.check_kind == Check.DOUBT else {}
+    append(connection, [before.get(one.dimension, one) for one in taken_back])
     return {one.dimension: one.label for one in given}
+
+
+def _said_before(connection: Connection, given: Sequence[Row[Any]], now: datetime) -> dict[str, Annotation]:
+    """Return, by dimension, what the annotator had said before a doubt was answered, to be said again.
+
+    It keeps the question it answered, so that this answer can be taken back in turn.
+    """
+    found: dict[str, Annotation] = {}
+    for one in given:
+        same = [annotations.c[name] == getattr(one, name) for name in ("group_id", "annotator", "dimension")]
+        query = select(annotations).where(*same, annotations.c.id < one.id).order_by(annotations.c.id.desc()).limit(1)
+        earlier = connection.execute(query).one_or_none()
+        if earlier is not None and earlier.label is not None:
+            values = {name: getattr(earlier, name) for name in _KEPT}
+            found[one.dimension] = Annotation(**values, purpose=Purpose(earlier.purpose), created_at=now)
+    return found
