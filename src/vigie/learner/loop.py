@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Self
 
 import polars as pl
 
@@ -13,6 +14,7 @@ from vigie.classifiers import Classifier
 from vigie.labels import Dimension
 from vigie.learner.asking import Asker
 from vigie.learner.attempts import Attempts
+from vigie.learner.checking import Checking
 from vigie.learner.trainer import Learned, Trained, Trainer, n_answers
 from vigie.learner.training import n_changed
 from vigie.learner.turn import Turn
@@ -104,7 +106,15 @@ class Learner:
         self._looking = Attempts("looking for answers", clock)
         self._training = Attempts("training", clock)
         self._asking = Attempts("choosing questions", clock)
+        self._checking: Checking | None = None
+        self._doubting = Attempts("looking for doubtful answers", clock)
+        self._planning = Attempts("choosing answers to ask about once more", clock)
         self._state = _Progress()
+
+    def check_with(self, checking: Checking) -> Self:
+        """Let some answers be asked about once more; return this learner."""
+        self._checking = checking
+        return self
 
     def run(self, stop: threading.Event, *, niceness: int = 0) -> None:
         """Work until `stop` is set.
@@ -138,6 +148,9 @@ class Learner:
         self._look()
         self._training.run(self._train_if_due)
         self._asking.run(self._ask_if_due)
+        if self._checking is not None:
+            self._doubting.run(self._doubt_if_due)
+            self._planning.run(self._plan_if_due)
 
     def train(self) -> Trained:
         """Train now, due or not.
@@ -155,7 +168,8 @@ class Learner:
     def details(self) -> dict[str, object]:
         """Return what the learner says about itself; from any thread."""
         state, trained = self._state, self._state.trained
-        problems = [work.problem for work in (self._looking, self._training, self._asking) if work.problem]
+        works = (self._looking, self._training, self._asking, self._doubting, self._planning)
+        problems = [work.problem for work in works if work.problem]
         return {
             **self._turn.details(),
             "training": state.is_training,
@@ -166,6 +180,7 @@ class Learner:
             "promoted": trained.verdict.promote if trained else None,
             "reason": trained.verdict.reason if trained else None,
             "training_seconds": round(trained.seconds, 2) if trained else None,
+            "doubts": dict(self._checking.details()) if self._checking else {},
         }
 
     def _look(self) -> None:
@@ -219,6 +234,21 @@ class Learner:
             self._asker.ask(self._trainer.champion(), tuple(self._dimensions()))
             self._state.must_rank, self._state.has_asked = False, True
 
+    def _doubt_if_due(self) -> None:
+        state, trained = self._state, self._state.trained
+        if self._checking is None or trained is None or state.doubted is trained or state.before is None:
+            return
+        # Once per training, whether it succeeds or not: it would fail again.
+        state.doubted = trained
+        labels = trained.data.labels.with_columns(template=trained.data.texts)
+        self._checking.doubt(
+            state.before, labels=labels, held_out=trained.held_out, dimensions=tuple(self._dimensions())
+        )
+
+    def _plan_if_due(self) -> None:
+        if self._checking is not None:
+            self._checking.plan(self._state.effective)
+
 
 @dataclass
 class _Progress:
@@ -237,6 +267,7 @@ class _Progress:
     must_rank: bool = False
     has_asked: bool = False
     trained: Trained | None = None
+    doubted: Trained | None = None
 
     def count(self, recipe: str, now: datetime) -> None:
         """Count the answers that the newest version does not know, and note since when there are any."""

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import polars as pl
 
-from vigie.classifiers import Classifier, needs_answers
+from vigie.classifiers import Classifier, CrossValidated, FloatArray, IntArray, needs_answers
 from vigie.classifiers.artefact import Artefact
 from vigie.errors import ModelError
 from vigie.labels import Dimension
@@ -25,6 +25,9 @@ from vigie.registry import Registry, TrainingRecord, VersionInfo
 from vigie.store import Store
 
 logger = logging.getLogger(__name__)
+
+HeldOut = Mapping[str, tuple[IntArray, FloatArray]]
+"""By dimension, rows of the data and their probabilities, shape (n, n_labels)."""
 
 _RECIPE, _ANSWERS, _LAST = "vigie.recipe", "vigie.n_answers", "vigie.last_annotation"
 
@@ -45,6 +48,10 @@ class Trained:
         By dimension; None where nothing was audited.
     seconds
         How long it took in all.
+    data
+        What it learned from.
+    held_out
+        What cross-validation said of it, as `CrossValidated` tells it; empty where the classifier does none.
     """
 
     version: str
@@ -52,6 +59,8 @@ class Trained:
     n_examples: int
     accuracy: Mapping[str, Estimate | None]
     seconds: float
+    data: DataSet
+    held_out: HeldOut
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +180,8 @@ class Trainer:
         version = self._log(artefact, data, metrics, tags)
         verdict = self._pass_gate(replace(artefact, version=version), answers.audit, dimensions)
         accuracy = {name: one.accuracy if one else None for name, one in numbers.items()}
-        return Trained(version, verdict, len(data), accuracy, time.monotonic() - began)
+        held_out = classifier.held_out() if isinstance(classifier, CrossValidated) else {}
+        return Trained(version, verdict, len(data), accuracy, time.monotonic() - began, data, held_out)
 
     def _stability(self, challenger: Artefact, groups: pl.DataFrame) -> dict[str, float]:
         """Return how far a version agrees with the champion, as metrics."""

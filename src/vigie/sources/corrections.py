@@ -142,28 +142,34 @@ def corrections(history: pl.DataFrame) -> list[Correction]:
     ----------
     history
         All annotations: ``id``, ``group_id``, ``dimension``, ``label`` (null: taken back), ``annotator``,
-        ``created_at``. Annotations of one person about one group at one time are one answer.
+        ``created_at``, ``settled``. Annotations of one person about one group at one time are one answer; what is settled wins
+        over what others say.
     """
-    said: dict[int, dict[tuple[str, str], str | None]] = {}
+    said: dict[int, dict[tuple[str, str], tuple[str | None, int]]] = {}
     revisions: dict[int, int] = {}
     found: list[Correction] = []
     answers = history.sort("id").group_by("group_id", "annotator", "created_at", maintain_order=True)
     for (group_id, annotator, _), rows in answers:
         group = said.setdefault(int(str(group_id)), {})
         before = _agreed(group)
-        group |= {(name, str(annotator)): label for name, label in rows.select("dimension", "label").iter_rows()}
+        for name, label, settled, number in rows.select("dimension", "label", "settled", "id").iter_rows():
+            group[name, str(annotator)] = (label, number if settled else 0)
         revision = revisions[int(str(group_id))] = revisions.get(int(str(group_id)), 0) + 1
         if before != (after := _agreed(group)):
             found.append(Correction(int(rows["id"].max()), int(str(group_id)), revision, after))  # type: ignore[arg-type]
     return sorted(found)
 
 
-def _agreed(group: dict[tuple[str, str], str | None]) -> dict[str, str]:
-    """Return the labels by dimension on which all who spoke agree."""
+def _agreed(group: dict[tuple[str, str], tuple[str | None, int]]) -> dict[str, str]:
+    """Return the labels by dimension that were settled last, or else on which all who spoke agree."""
     labels: dict[str, set[str]] = {}
-    for (dimension, _), label in sorted(group.items()):
-        if label is not None:
-            labels.setdefault(dimension, set()).add(label)
+    settled: dict[str, int] = {}
+    for (dimension, _), (label, number) in sorted(group.items(), key=lambda one: (one[0][0], one[1][1])):
+        if label is None:
+            continue
+        if number > settled.get(dimension, 0):
+            settled[dimension], labels[dimension] = number, set()
+        labels.setdefault(dimension, set()).add(label)
     return {dimension: next(iter(given)) for dimension, given in labels.items() if len(given) == 1}
 
 
