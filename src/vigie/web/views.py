@@ -81,6 +81,13 @@ def question_view(
     }
 
 
+def earlier(question: Question, dimensions: Sequence[Dimension]) -> dict[str, str]:
+    """Return what the annotator said before of a question that doubts it, as far as it can still be said; else nothing."""
+    said = question.reason.get("earlier")
+    labels = said if question.reason.get("why") == "doubt" and isinstance(said, Mapping) else {}
+    return {one.name: str(labels[one.name]) for one in dimensions if labels.get(one.name) in one.label_names}
+
+
 def prediction_view(prediction: Prediction, words: Words) -> dict[str, Any]:
     """Return a prediction as the page shows it beside a question."""
     return {
