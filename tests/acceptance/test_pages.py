@@ -711,6 +711,9 @@ def test_review_when_the_database_is_away_then_it_says_so_and_nothing_is_lost(
 ) -> None:
     page = visitor(f"{stage.url}/review")
     expect(page.locator(".case")).to_be_visible()
+    page.keyboard.press("Enter")
+    expect(page.locator(".notice.problem")).to_have_text("Choose a label of severity first.")
+    page.keyboard.press("3")
     stage.review.broken = UnavailableError("the database does not answer")
 
     page.keyboard.press("Enter")

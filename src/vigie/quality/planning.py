@@ -13,7 +13,7 @@ import polars as pl
 from vigie.errors import MissingExtraError
 from vigie.labels import Check, Dimension
 from vigie.quality.gold import gold_answers
-from vigie.quality.label_errors import Doubt, HeldOut, doubts, is_installed
+from vigie.quality.label_errors import ONE_IN, Doubt, HeldOut, doubts, is_installed
 from vigie.quality.pace import paces
 from vigie.store import CheckDraft, Store
 
@@ -242,12 +242,13 @@ def gold_drafts(view: View) -> list[CheckDraft]:
 def doubt_drafts(view: View, doubted: Sequence[Doubted]) -> tuple[list[CheckDraft], list[int]]:
     """Return the questions whether people are sure, and the doubted groups whose annotators have left.
 
-    Nobody is asked twice about one group, whatever they said.
+    Nobody is asked twice about one group, whatever they said; and over all trainings at most one answer in `ONE_IN` comes back.
     """
     had = set(view.closed.filter(pl.col("check_kind") == Check.DOUBT).select("group_id", "annotator").iter_rows())
     present = set(view.present())
     drafts: list[CheckDraft] = []
     orphaned = []
+    n_left = max(1, view.answers["group_id"].n_unique() // ONE_IN) - len(had)
     said = view.answers.filter(pl.col("group_id").is_in([one.group_id for one in doubted]))
     by_group = {int(str(key[0])): rows for key, rows in said.group_by("group_id", maintain_order=True)}
     for one in doubted:
@@ -260,7 +261,7 @@ def doubt_drafts(view: View, doubted: Sequence[Doubted]) -> tuple[list[CheckDraf
             drafts.append(_doubt_draft(one, rows.filter(annotator=there), len(drafts)))
         elif givers and there is None:
             orphaned.append(one.group_id)
-    return drafts[:MAX_OPEN], orphaned
+    return drafts[: max(0, min(MAX_OPEN, n_left))], orphaned
 
 
 def _doubt_draft(one: Doubted, rows: pl.DataFrame, rank: int) -> CheckDraft:

@@ -179,16 +179,15 @@ class Questions:
 
         Open second looks do not count: most people could not be asked them.
         """
-        late = (
-            _first() & (questions.c.state == QuestionState.LEASED) & (questions.c.leased_until <= self._database.now())
-        )
+        late = (questions.c.state == QuestionState.LEASED) & (questions.c.leased_until <= self._database.now())
         with self._database.read() as connection:
             counted = _first() | (questions.c.state != QuestionState.OPEN)
             query = select(questions.c.state, func.count()).where(counted).group_by(questions.c.state)
             counts = dict.fromkeys(map(str, QuestionState), 0) | dict(connection.execute(query).all())
-            expired = int(connection.execute(select(func.count()).where(late)).scalar_one())
-        counts[QuestionState.OPEN] += expired
-        counts[QuestionState.LEASED] -= expired
+            expired = select(func.count(), func.count().filter(_first())).where(late)
+            n_expired, n_open_again = connection.execute(expired).one()
+        counts[QuestionState.OPEN] += n_open_again
+        counts[QuestionState.LEASED] -= n_expired
         return {str(state): n for state, n in counts.items()}
 
 

@@ -12,7 +12,7 @@ from vigie.web.elements import Tag, button
 from vigie.web.frame import STATIC_URL, every, stamp
 from vigie.web.keys import assign
 from vigie.web.review_parts import WITH_NAME, build_agreement, build_annotators, build_answers, build_message
-from vigie.web.review_views import case_view, counts, likely, list_names, nothing
+from vigie.web.review_views import case_view, counts, disputed, likely, list_names, nothing
 from vigie.web.visit import Visit
 
 if TYPE_CHECKING:
@@ -236,9 +236,17 @@ class ReviewPage:
                 lambda: self._services.review.unmark_gold(case.group_id), self._words.gettext("No longer gold.")
             )
 
+    def _missing(self) -> str:
+        """Say what is still to be chosen; nothing when all is."""
+        case = self._case()
+        open_ones = sorted(disputed(case) - set(self._chosen)) if case and self._list == "disagreements" else []
+        if open_ones:
+            return self._words.gettext("Choose a label of {dimension} first.", dimension=open_ones[0])
+        return "" if self._chosen else self._words.gettext("Choose at least one label first.")
+
     async def _decide(self, act: Callable[[], object], done: str) -> None:
-        if not self._chosen:
-            self._say(self._words.gettext("Choose at least one label first."), "problem")
+        if missing := self._missing():
+            self._say(missing, "problem")
             return
         try:
             await asyncio.to_thread(act)

@@ -173,6 +173,20 @@ def test_plan_when_an_answer_is_doubted_then_its_annotator_is_asked_with_what_wa
     }
 
 
+def test_plan_when_many_are_doubted_then_one_answer_in_twenty_comes_back_over_all_trainings(
+    store, ids, plan, clock
+) -> None:
+    looks = plan([a_doubt(one) for one in ids[:10]], second=0.0)
+    assert [one for one, _ in waiting(store, Check.DOUBT)] == ids[:3]
+    for question in store.questions.lease("ann", 20, 60):
+        store.questions.answer(question.id, "ann", {"severity": "info"})
+    clock.forward(60)
+
+    looks.plan(store.annotations.effective())
+
+    assert waiting(store, Check.DOUBT) == []
+
+
 @pytest.mark.parametrize("label", ["info", "error"])
 def test_plan_when_a_doubt_was_answered_then_it_is_not_asked_a_third_time(store, ids, plan, clock, label: str) -> None:
     looks = plan([a_doubt(ids[4]), a_doubt(ids[4], "error")], second=0.0)

@@ -98,6 +98,18 @@ def test_counts_when_second_looks_are_open_then_they_do_not_count_as_waiting(sto
     assert store.questions.counts() == before
 
 
+def test_counts_when_the_lease_of_a_second_look_ran_out_then_it_is_neither_open_nor_leased(
+    store: Store, ids, clock: SettableClock
+) -> None:
+    check(store, SECOND, ids["a"])
+    assert len(asked(store, "bob")) == 6
+    clock.forward(61)
+
+    counts = store.questions.counts()
+
+    assert (counts["leased"], counts["open"]) == (0, 5)
+
+
 def test_lease_when_a_doubt_is_somebodys_own_then_nobody_else_is_asked(store: Store, ids, clock: SettableClock) -> None:
     check(store, DOUBT, ids["a"], asked_of="ann", reason={"why": "doubt", "earlier": {"severity": "info"}})
 
