@@ -1,6 +1,6 @@
 """How far annotators agree beyond chance."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
@@ -11,6 +11,7 @@ import polars as pl
 from vigie.labels import Dimension
 
 FloatArray = np.ndarray[Any, np.dtype[np.float64]]
+IntArray = np.ndarray[Any, np.dtype[np.int64]]
 
 N_RESAMPLES = 200
 MIN_GROUPS = 10
@@ -72,21 +73,57 @@ def agreements(effective: pl.DataFrame, dimensions: Sequence[Dimension], *, seed
     return {one.name: _one(own.filter(pl.col("dimension") == one.name), one.label_names, seed) for one in dimensions}
 
 
-def kappas(confusions: FloatArray) -> FloatArray:
-    """Return Cohen's kappa of each confusion matrix, shape (..., n_labels, n_labels); NaN where chance alone would agree.
+def kappas(first: IntArray, second: IntArray, weights: FloatArray, n_labels: int) -> FloatArray:
+    """Return Cohen's kappa of two people for each row of weights, shape (n_rows,); NaN where chance alone would agree.
 
-    The same as scikit-learn's `cohen_kappa_score`, for many at once: that takes 4 ms for each of some thousand resamples.
+    The same as scikit-learn's `cohen_kappa_score`, for many resamples at once: that takes 4 ms for each of some thousand.
+
+    Parameters
+    ----------
+    first, second
+        What each said of the same groups, as numbers of labels, shape (n_groups,).
+    weights
+        How often each group counts, shape (n_rows, n_groups).
+    n_labels
+        How many labels there are.
 
     Examples
     --------
-    >>> round(float(kappas(np.array([[20.0, 5.0], [10.0, 15.0]]))), 2)
+    >>> first, second = np.repeat([0, 0, 1, 1], [20, 5, 10, 15]), np.repeat([0, 1, 0, 1], [20, 5, 10, 15])
+    >>> round(float(kappas(first, second, np.ones((1, 50)), 2)[0]), 2)
     0.4
     """
-    total = confusions.sum(axis=(-2, -1))
+    total = weights.sum(axis=1)
+    said = [weights @ np.eye(n_labels)[codes] for codes in (first, second)]
     with np.errstate(invalid="ignore", divide="ignore"):
-        seen = np.trace(confusions, axis1=-2, axis2=-1) / total
-        chance = (confusions.sum(axis=-1) * confusions.sum(axis=-2)).sum(axis=-1) / total**2
+        seen, chance = weights @ (first == second) / total, (said[0] * said[1]).sum(axis=1) / total**2
         found: FloatArray = np.where(chance < 1, (seen - chance) / (1 - chance), np.nan)
+    return found
+
+
+def alphas(counts: IntArray, weights: FloatArray) -> FloatArray:
+    """Return Krippendorff's nominal alpha for each row of weights, shape (n_rows,); NaN where all say one and the same.
+
+    The same as the package krippendorff, for all resamples at once: 1,000 groups with 77 labels take that 12 s.
+
+    Parameters
+    ----------
+    counts
+        How many people gave each label, shape (n_groups, n_labels); at least two people for each group.
+    weights
+        How often each group counts, shape (n_rows, n_groups).
+
+    Examples
+    --------
+    >>> round(float(alphas(np.array([[2, 0], [2, 0], [1, 1], [0, 2]]), np.ones((1, 4)))[0]), 3)
+    0.533
+    """
+    people = counts.sum(axis=1)
+    alike = (counts * (counts - 1)).sum(axis=1) / (people - 1)
+    total, labels = weights @ people, weights @ counts
+    with np.errstate(invalid="ignore", divide="ignore"):
+        by_chance = total**2 - (labels**2).sum(axis=1)
+        found: FloatArray = np.where(by_chance > 0, 1 - (total - 1) * (total - weights @ alike) / by_chance, np.nan)
     return found
 
 
@@ -103,18 +140,17 @@ def _one(said: pl.DataFrame, labels: Sequence[str], seed: int) -> Agreements:
     weights = np.concatenate([np.ones((1, len(codes))), resamples])
     most = [sorted(people["annotator"]).index(name) for name in people["annotator"].head(MAX_ANNOTATORS)]
     kappa = _mean_kappas(codes[:, sorted(most)], weights, len(labels))
-    return Agreements(_agreement(kappa, codes), _agreement(_alphas(codes, weights, len(labels)), codes))
+    counts = np.stack([(codes == label).sum(axis=1) for label in range(len(labels))], axis=1)
+    return Agreements(_agreement(kappa, codes), _agreement(alphas(counts, weights), codes))
 
 
-def _mean_kappas(codes: Any, weights: FloatArray, n_labels: int) -> FloatArray:
+def _mean_kappas(codes: IntArray, weights: FloatArray, n_labels: int) -> FloatArray:
     """Return the mean kappa over pairs for each row of weights, each pair weighing as its groups in common."""
     sums, counts = np.zeros(len(weights)), np.zeros(len(weights))
     for first, second in combinations(range(codes.shape[1]), 2):
         both = (codes[:, first] >= 0) & (codes[:, second] >= 0)
-        cells = codes[both, first] * n_labels + codes[both, second]
-        table = np.eye(n_labels * n_labels)[cells] if len(cells) else np.zeros((0, n_labels * n_labels))
-        confusions = (weights[:, both] @ table).reshape(-1, n_labels, n_labels)
-        found, n = kappas(confusions), weights[:, both].sum(axis=1)
+        found = kappas(codes[both, first], codes[both, second], weights[:, both], n_labels)
+        n = weights[:, both].sum(axis=1)
         defined = ~np.isnan(found)
         sums += np.where(defined, found, 0) * n
         counts += np.where(defined, n, 0)
@@ -122,23 +158,7 @@ def _mean_kappas(codes: Any, weights: FloatArray, n_labels: int) -> FloatArray:
     return means
 
 
-def _alphas(codes: Any, weights: FloatArray, n_labels: int) -> FloatArray:
-    import krippendorff  # noqa: PLC0415 — needed only where two people answered the same
-
-    counts = np.stack([(codes == label).sum(axis=1) for label in range(n_labels)], axis=1)
-
-    def alpha(some: Any) -> float:
-        return float(krippendorff.alpha(value_counts=some, level_of_measurement="nominal"))
-
-    return np.array([_defined(alpha, np.repeat(counts, row.astype(np.int64), axis=0)) for row in weights])
-
-
-def _defined(measure: Callable[[Any], float], counts: Any) -> float:
-    """Return a measure of agreement; NaN where everybody said the same, which agrees by chance alone."""
-    return measure(counts) if (counts.sum(axis=0) > 0).sum() > 1 else float("nan")
-
-
-def _agreement(values: FloatArray, codes: Any) -> Agreement | None:
+def _agreement(values: FloatArray, codes: IntArray) -> Agreement | None:
     """Return the first value with the interval of the others; None where it is not defined."""
     if np.isnan(values[0]):
         return None

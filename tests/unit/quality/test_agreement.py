@@ -4,7 +4,7 @@ import pytest
 from sklearn.metrics import cohen_kappa_score
 
 from learner_fakes import SEVERITY, TOPIC, Said, effective
-from vigie.quality.agreement import MIN_GROUPS, agreements, kappas
+from vigie.quality.agreement import MIN_GROUPS, agreements, alphas, kappas
 
 LABELS = SEVERITY.label_names
 
@@ -18,6 +18,21 @@ def noisy(codes: list[int], share: float, seed: int) -> list[int]:
     return [int(rng.integers(3)) if rng.random() < share else code for code in codes]
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_alphas_when_compared_with_the_package_then_the_same(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    counts = np.array([rng.multinomial(rng.integers(2, 5), [0.5, 0.3, 0.2]) for _ in range(40)])
+    weights = np.array([np.ones(40), rng.integers(3, size=40)])
+
+    found = alphas(counts, weights)
+
+    expected = [
+        krippendorff.alpha(value_counts=np.repeat(counts, row.astype(int), axis=0), level_of_measurement="nominal")
+        for row in weights
+    ]
+    assert found.tolist() == pytest.approx(expected)
+
+
 TRUTH = [int(code) for code in np.random.default_rng(7).choice(3, 60, p=[0.6, 0.3, 0.1])]
 
 
@@ -25,10 +40,12 @@ TRUTH = [int(code) for code in np.random.default_rng(7).choice(3, 60, p=[0.6, 0.
 def test_kappas_when_compared_with_scikit_learn_then_the_same(seed: int) -> None:
     rng = np.random.default_rng(seed)
     first, second = rng.integers(4, size=(2, 50))
-    confusion = np.zeros((1, 4, 4))
-    np.add.at(confusion[0], (first, second), 1)
+    weights = np.array([np.ones(50), rng.integers(3, size=50)])
 
-    assert kappas(confusion)[0] == pytest.approx(cohen_kappa_score(first, second))
+    found = kappas(first, second, weights, 4)
+
+    expected = [cohen_kappa_score(first, second, sample_weight=row) for row in weights]
+    assert found.tolist() == pytest.approx(expected)
 
 
 def test_agreements_when_two_people_answered_then_as_the_libraries_say_with_an_interval_around_it() -> None:
