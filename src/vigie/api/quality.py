@@ -144,7 +144,12 @@ _Mark = Annotated[Gold, BodyParameter(examples=[{"group_id": 5}])]
 def quality(services: "Services") -> APIRouter:
     """Return the routes about the quality of answers."""
     router = APIRouter(route_class=StrictRoute, tags=["quality"])
+    _add_numbers(router, services)
+    _add_decisions(router, services)
+    return router
 
+
+def _add_numbers(router: APIRouter, services: "Services") -> None:
     @router.get(
         "/api/quality",
         response_model=QualityAnswer,
@@ -175,6 +180,8 @@ def quality(services: "Services") -> APIRouter:
         found = listed[which](limit)
         return reply({"total": found.total, "cases": [_case(case) for case in found.cases]})
 
+
+def _add_decisions(router: APIRouter, services: "Services") -> None:
     @router.post(
         "/api/settle",
         response_model=DecidedAnswer,
@@ -202,8 +209,6 @@ def quality(services: "Services") -> APIRouter:
         else:
             services.review.unmark_gold(mark.group_id)
         return reply({"status": "stored", "group_id": mark.group_id})
-
-    return router
 
 
 def _case(case: "Case") -> dict[str, Any]:
