@@ -24,7 +24,7 @@ $(VENV)/installed: $(BIN)/python pyproject.toml constraints.txt
 	@touch $@
 
 $(VENV)/installed-test: $(BIN)/python pyproject.toml constraints.txt scripts/system-packages
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[test,postgres,embeddings,peers]'
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[test,postgres,embeddings,peers,quality]'
 	@scripts/system-packages test
 	@touch $(VENV)/installed $@
 

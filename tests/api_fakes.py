@@ -9,9 +9,10 @@ from typing import Any
 import httpx
 from starlette.types import ASGIApp
 
-from builders import a_dimension
+from builders import NOON, a_dimension
 from vigie.api import application
 from vigie.labels import Dimension, Origin, Prediction, Question, QuestionKind, Route
+from vigie.quality.review import Case, Cases, Given
 
 LINE = "2026-11-21 ERROR payment 4711 not stored"
 
@@ -77,12 +78,63 @@ class FakeLabelling:
             raise self.failure
 
 
+def a_case(group_id: int = 5, **changes: Any) -> Case:
+    """Return a group for a reviewer."""
+    given = Given("ann", {"severity": "info"}, NOON, 2.5, settled=False)
+    return Case(group_id, "ERROR payment <n> not stored", 42, (LINE,), (given,), **changes)
+
+
+@dataclass
+class FakeReview:
+    """Returns `case` in every list, raises `failure`, records calls."""
+
+    case: Case = field(default_factory=a_case)
+    failure: Exception | None = None
+    calls: list[tuple[Any, ...]] = field(default_factory=list)
+
+    def numbers(self) -> dict[str, Any]:
+        self._note("numbers")
+        return {"agreement": {}, "gold": {"groups": 0, "accuracy": None}, "disagreements": 1}
+
+    def disagreements(self, limit: int) -> Cases:
+        return self._list("disagreements", limit)
+
+    def doubted(self, limit: int) -> Cases:
+        return self._list("doubted", limit)
+
+    def too_fast(self, limit: int) -> Cases:
+        return self._list("too_fast", limit)
+
+    def gold(self, limit: int) -> Cases:
+        return self._list("gold", limit)
+
+    def settle(self, group_id: int, labels: Mapping[str, str], reviewer: str) -> None:
+        self._note("settle", group_id, dict(labels), reviewer)
+
+    def mark_gold(self, group_id: int, reviewer: str, labels: Mapping[str, str] | None) -> None:
+        self._note("mark_gold", group_id, reviewer, labels)
+
+    def unmark_gold(self, group_id: int) -> bool:
+        self._note("unmark_gold", group_id)
+        return True
+
+    def _list(self, *call: Any) -> Cases:
+        self._note(*call)
+        return Cases(1, (self.case,))
+
+    def _note(self, *call: Any) -> None:
+        self.calls.append(call)
+        if self.failure:
+            raise self.failure
+
+
 @dataclass
 class FakeServices:
     """What the doors need, with a list of what they asked for."""
 
     dimensions: tuple[Dimension, ...] = (a_dimension(), a_dimension("event_type", ("Heartbeat", "Security")))
     labelling: FakeLabelling = field(default_factory=FakeLabelling)
+    review: FakeReview = field(default_factory=FakeReview)
     prediction: Prediction = field(default_factory=a_prediction)
     failure: Exception | None = None
     parts: dict[str, str | None] = field(default_factory=lambda: {"database": None})

@@ -29,6 +29,8 @@ EFFECTIVE = pl.Schema(
         "label": pl.String(),
         "purpose": pl.String(),
         "created_at": pl.Datetime("us", "UTC"),
+        "duration_seconds": pl.Float64(),
+        "settled": pl.Boolean(),
     }
 )
 
@@ -44,6 +46,8 @@ class Said:
     purpose: str = "train"
     count: int = 1
     minute: int = 0
+    seconds: float | None = None
+    settled: bool = False
 
 
 def effective(*said: Said) -> pl.DataFrame:
@@ -58,6 +62,8 @@ def effective(*said: Said) -> pl.DataFrame:
             one.label,
             one.purpose,
             NOON + timedelta(minutes=one.minute),
+            one.seconds,
+            one.settled,
         )
         for one in said
     ]

@@ -16,6 +16,7 @@ from typing import Any
 
 import polars as pl
 
+from review_fakes import FakeReview
 from vigie.errors import QuestionError
 from vigie.labels import Dimension, Label, Origin, Prediction, Question, QuestionKind, Route, WordWeight
 from vigie.store.traffic import Series
@@ -240,6 +241,7 @@ class FakeServices:
         self.answers_before = answers
         self.quiet = not lines
         self.labelling = FakeLabelling(self)
+        self.review = FakeReview(LINES if lines else ())
         self.labelling.put(lines)
         self._born = time.monotonic()
 
@@ -348,6 +350,7 @@ class FakeServices:
             "model": {"champion": self.version, "versions": versions},
             "accuracy": accuracy,
             **self._quality(accuracy, answers),
+            "quality": self.review.numbers(),
             "roles": [] if self.quiet else roles,
             "problems": [],
         }

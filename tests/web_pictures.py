@@ -34,6 +34,7 @@ PICTURES = (
     Picture("label-narrow", size=(390, 844)),
     Picture("overview", "/overview", size=(1280, 1080)),
     Picture("overview-dark-fr", "/overview", locale="fr-FR", dark=True, size=(1280, 1080)),
+    Picture("review", "/review", size=(1280, 1000)),
     Picture("try", "/try", size=(1280, 720)),
 )
 

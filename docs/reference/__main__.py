@@ -157,7 +157,16 @@ def _example() -> Snapshot:
     ]
     totals = pl.DataFrame(rows, schema=["source", "kind", "dimension", "value", "count"], orient="row")
     lag: Mapping[tuple[str, str, int], int] = {("s", "t", 0): 1}
-    return Snapshot(totals, {"open": 1}, aliases={"champion": "1"}, lag=lag, accuracy={"d": 1.0})
+    return Snapshot(
+        totals,
+        {"open": 1},
+        aliases={"champion": "1"},
+        lag=lag,
+        accuracy={"d": 1.0},
+        agreement={("d", "kappa"): 0.8},
+        gold_accuracy=1.0,
+        review={"disagreements": 1},
+    )
 
 
 def _errors() -> Iterator[str]:

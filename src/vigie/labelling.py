@@ -18,6 +18,8 @@ REASONS: Mapping[str, str] = {
     "frequent": "a strategy chose by size alone: size",
     "largest": "nothing was learned yet, so the largest groups come first: size",
     "random": "a strategy chose at random: size",
+    "doubt": "a model that did not learn from this person's answer finds another likelier: dimension, label and its "
+    "confidence, in [0, 1]; earlier, the labels given then",
     "audit": "drawn at random in proportion to traffic, only to measure",
     "exception": "somebody singled this message out when they answered the rest of its group",
 }

@@ -39,6 +39,14 @@ class QuestionKind(StrEnum):
     AUDIT = "audit"
 
 
+class Check(StrEnum):
+    """Why a group that was answered already is asked about once more; annotators see of it only that there is a doubt."""
+
+    SECOND = "second"
+    GOLD = "gold"
+    DOUBT = "doubt"
+
+
 @dataclass(frozen=True, slots=True)
 class Label:
     """One value of a dimension, with the sentence that tells people when to choose it."""

@@ -35,6 +35,12 @@ class Snapshot:
         Messages (bytes for files) not read yet, by source, stream and partition.
     accuracy
         Audited accuracy of the champion by dimension, in [0, 1].
+    agreement
+        Agreement of annotators by dimension and measure (kappa, alpha).
+    gold_accuracy
+        Share of gold questions answered right, in [0, 1]; None without any.
+    review
+        How many groups or answers wait for a person, by why (disagreements, doubts, too_fast).
     """
 
     totals: pl.DataFrame
@@ -46,6 +52,9 @@ class Snapshot:
     aliases: Mapping[str, str] = field(default_factory=dict)
     lag: Mapping[tuple[str, str, int], int] = field(default_factory=dict)
     accuracy: Mapping[str, float] = field(default_factory=dict)
+    agreement: Mapping[tuple[str, str], float] = field(default_factory=dict)
+    gold_accuracy: float | None = None
+    review: Mapping[str, int] = field(default_factory=dict)
 
 
 class Metrics:
@@ -121,6 +130,11 @@ def _from_parts(snapshot: Snapshot) -> Iterator[Metric]:
     yield _gauge("vigie_consumer_lag_messages", "Messages not read yet.", labels, snapshot.lag.items())
     accuracy = snapshot.accuracy.items()
     yield _gauge("vigie_accuracy_ratio", "Audited accuracy of the champion.", ["dimension"], accuracy)
+    agreement = snapshot.agreement.items()
+    yield _gauge("vigie_agreement", "Agreement of annotators.", ["dimension", "measure"], agreement)
+    gold = [] if snapshot.gold_accuracy is None else [((), snapshot.gold_accuracy)]
+    yield _gauge("vigie_gold_accuracy_ratio", "Gold questions answered right.", [], gold)
+    yield _gauge("vigie_review_waiting", "What waits for a person, by why.", ["why"], snapshot.review.items())
     yield _gauge("vigie_build_info", "The version of Vigie.", ["version"], [(__version__, 1)])
 
 

@@ -13,7 +13,9 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from demo_run import CHROMIUM, FLAGS, STOPWATCH
+from review_fakes import FakeReview
 from vigie.errors import UnavailableError
+from vigie.web.formats import DASH
 from web_fakes import LINES, FakeServices, the_dimensions
 from web_server import Stage, free_port, served
 
@@ -567,7 +569,7 @@ def test_pages_when_settings_are_broken_then_a_banner_says_why_while_it_lasts(
     expect(banner).not_to_be_visible()
 
 
-@pytest.mark.parametrize("path", ["/", "/overview", "/try"])
+@pytest.mark.parametrize("path", ["/", "/overview", "/review", "/try"])
 def test_pages_when_loaded_then_nothing_comes_from_elsewhere(stage: Stage, browser: Browser, path: str) -> None:
     context = browser.new_context()
     page = context.new_page()
@@ -582,7 +584,7 @@ def test_pages_when_loaded_then_nothing_comes_from_elsewhere(stage: Stage, brows
     assert [url for url in requested if not url.startswith((stage.url, "data:", "blob:"))] == []
 
 
-@pytest.mark.parametrize("path", ["/", "/overview", "/try"])
+@pytest.mark.parametrize("path", ["/", "/overview", "/review", "/try"])
 def test_pages_when_the_window_is_narrow_then_nothing_is_cut_off(
     stage: Stage, visitor: Callable[..., Page], path: str
 ) -> None:
@@ -592,7 +594,7 @@ def test_pages_when_the_window_is_narrow_then_nothing_is_cut_off(
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
-@pytest.mark.parametrize("path", ["/", "/overview", "/try"])
+@pytest.mark.parametrize("path", ["/", "/overview", "/review", "/try"])
 def test_pages_when_read_aloud_then_every_control_has_a_name(
     stage: Stage, visitor: Callable[..., Page], path: str
 ) -> None:
@@ -696,3 +698,131 @@ def test_try_when_it_was_right_then_that_is_stored_too(stage: Stage, visitor: Ca
 
     assert eventually(lambda: len(stage.labelling.annotated) == 1)
     assert set(stage.labelling.annotated[0][1]) == {"severity", "event_type", "category"}
+
+
+def test_review_when_a_disagreement_is_settled_by_keys_then_the_next_one_comes(
+    stage: Stage, visitor: Callable[..., Page]
+) -> None:
+    page = visitor(f"{stage.url}/review")
+    first = stage.review.lists["disagreements"][0]
+    expect(page.locator(f"[data-group='{first.group_id}']")).to_be_visible()
+    expect(page.locator(".answers tbody tr")).to_have_count(2)
+    expect(page.locator(".label[aria-checked=true]")).to_have_count(2)  # where both say the same
+
+    page.keyboard.press("3")
+    expect(page.locator("[data-label=error][aria-checked=true]")).to_have_count(1)
+    page.keyboard.press("Enter")
+
+    expect(page.locator(f"[data-group='{first.group_id + 1}']")).to_be_visible()
+    expect(page.locator(".notice")).to_have_text("Settled.")
+    labels = {"severity": "error", "event_type": "Network message", "category": "Data"}
+    assert stage.review.decided == [("settle", first.group_id, labels, "reviewer")]
+
+
+def test_review_when_j_and_k_are_pressed_then_cases_are_walked_through(
+    stage: Stage, visitor: Callable[..., Page]
+) -> None:
+    page = visitor(f"{stage.url}/review")
+    ids = [case.group_id for case in stage.review.lists["disagreements"]]
+    expect(page.locator(f"[data-group='{ids[0]}']")).to_be_visible()
+
+    for key, place in (("j", 1), ("j", 2), ("k", 1), ("k", 0), ("k", 0)):
+        page.keyboard.press(key)
+        expect(page.locator(f"[data-group='{ids[place]}']")).to_be_visible()
+
+
+def test_review_when_an_answer_is_clicked_then_the_group_is_settled_so(
+    stage: Stage, visitor: Callable[..., Page]
+) -> None:
+    page = visitor(f"{stage.url}/review")
+
+    page.get_by_role("button", name="Settle as karim said").click()
+
+    expect(page.locator(".notice")).to_have_text("Settled.")
+    assert stage.review.decided[0][2]["severity"] == "warning"
+
+
+def test_review_when_gold_is_marked_and_taken_back_then_both_are_stored(
+    stage: Stage, visitor: Callable[..., Page]
+) -> None:
+    page = visitor(f"{stage.url}/review")
+    page.locator("[data-label=critical]").click()
+    page.keyboard.press("x")
+    expect(page.locator(".notice")).to_have_text("Settled, and gold from now on.")
+    page.locator(".review-tabs button").nth(3).click()
+    expect(page.locator("[data-group='31']")).to_be_visible()
+
+    page.keyboard.press("x")
+
+    expect(page.locator(".nothing")).to_contain_text("No gold yet")
+    assert [decision[0] for decision in stage.review.decided] == ["gold", "unmark"]
+
+
+def test_review_when_the_other_parts_are_opened_then_they_say_why_something_is_there(
+    stage: Stage, visitor: Callable[..., Page]
+) -> None:
+    page = visitor(f"{stage.url}/review")
+
+    page.locator(".review-tabs button").nth(1).click()
+    expect(page.locator(".why")).to_contain_text("would say critical (83% sure). marie is being asked.")
+    page.locator(".review-tabs button").nth(2).click()
+    expect(page.locator(".answers .fast")).to_have_text("0.2 s")
+    page.locator(".review-tabs button").nth(4).click()
+    expect(page.locator(".measured.wide").first).to_contain_text(f"0.79 (0.66 {DASH} 0.89)")
+    expect(page.locator(".measured.wide").last).to_contain_text("marie")
+
+
+def test_review_when_there_is_nothing_then_it_says_so_kindly(stage: Stage, visitor: Callable[..., Page]) -> None:
+    stage.services = FakeServices(())
+    page = visitor(f"{stage.url}/review")
+
+    for place, heading in enumerate(
+        ("Nothing to settle", "No answer is in doubt", "Nobody rushed", "No gold yet", "Nobody answered yet")
+    ):
+        page.locator(".review-tabs button").nth(place).click()
+        expect(page.locator(".nothing h2")).to_have_text(heading)
+
+
+def test_review_when_the_database_is_away_then_it_says_so_and_nothing_is_lost(
+    stage: Stage, visitor: Callable[..., Page]
+) -> None:
+    page = visitor(f"{stage.url}/review")
+    expect(page.locator(".case")).to_be_visible()
+    page.keyboard.press("Enter")
+    expect(page.locator(".notice.problem")).to_have_text("Choose a label of severity first.")
+    page.keyboard.press("3")
+    stage.review.broken = UnavailableError("the database does not answer")
+
+    page.keyboard.press("Enter")
+
+    expect(page.locator(".notice.problem")).to_have_text("the database does not answer")
+    assert stage.review.decided == []
+    stage.review.broken = None
+    page.keyboard.press("Enter")
+    expect(page.locator(".notice")).to_have_text("Settled.")
+
+
+def test_review_when_messages_hold_markup_then_it_is_shown_as_text(stage: Stage, visitor: Callable[..., Page]) -> None:
+    stage.services.review = FakeReview((EVIL,) * 9)
+    page = visitor(f"{stage.url}/review")
+
+    expect(page.locator(".message")).to_have_text(EVIL)
+    assert page.evaluate("window.hacked") is None
+
+
+def test_label_when_an_answer_is_doubted_then_the_earlier_one_is_chosen_and_enter_confirms_it(
+    stage: Stage, visitor: Callable[..., Page]
+) -> None:
+    earlier = {"severity": "critical", "event_type": "Security", "category": "Data", "gone": "x"}
+    reason = {"why": "doubt", "dimension": "severity", "label": "info", "confidence": 0.8, "earlier": earlier}
+    waiting = stage.labelling.waiting
+    waiting[0] = replace(waiting[0], question=replace(waiting[0].question, reason=reason))
+    page = visitor(stage.url)
+
+    armed(page)
+    expect(page.locator(".why")).to_contain_text("Are you sure? You said critical;")
+    expect(page.locator(".label[aria-checked=true]")).to_have_text(["4critical", "rSecurity", "dData"])
+    answer(page)
+
+    assert eventually(lambda: stage.labelling.n_answers() == 1)
+    assert stage.labelling.given[0][3] == {"severity": "critical", "event_type": "Security", "category": "Data"}

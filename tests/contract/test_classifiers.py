@@ -10,7 +10,7 @@ import pytest
 
 from builders import a_dimension
 from tiny_encoder import lasting_encoder
-from vigie.classifiers import Continues, Embeds
+from vigie.classifiers import Continues, CrossValidated, Embeds
 from vigie.errors import ModelError
 from vigie.plugins import load, names
 
@@ -77,6 +77,28 @@ def test_predict_proba_when_fitted_then_rows_are_probabilities_in_order(name: st
     if needs_answers(name):
         np.testing.assert_allclose(proba["empty"], 0.5)
     assert proba["severity"][:4].argmax(axis=1).tolist() == [2, 0, 1, 2]
+
+
+def test_held_out_when_offered_then_rows_it_learned_from_with_probabilities_of_models_that_did_not(name: str) -> None:
+    classifier = fitted(name)
+    if not isinstance(classifier, CrossValidated):
+        pytest.skip("it does not cross-validate")
+
+    held_out = classifier.held_out()
+
+    assert set(held_out) == {"severity", "category"}
+    for dimension, (rows, proba) in held_out.items():
+        assert len(set(rows.tolist())) == len(rows)
+        assert LABELS[dimension].gather(rows).null_count() == 0
+        assert proba.shape == (len(rows), {"severity": 3, "category": 2}[dimension])
+        np.testing.assert_allclose(proba.sum(axis=1), 1)
+        assert not np.array_equal(proba, classifier.predict_proba(TEXTS.gather(rows))[dimension])
+
+
+def test_held_out_when_nothing_was_fitted_then_nothing(name: str) -> None:
+    classifier = made(name)
+
+    assert not isinstance(classifier, CrossValidated) or classifier.held_out() == {}
 
 
 def test_predict_proba_when_there_are_no_texts_then_no_rows(name: str) -> None:

@@ -14,12 +14,15 @@ from vigie.api.bodies import JSON
 from vigie.app import Project, Services, Watcher
 from vigie.cli.init import Template, template_texts, write
 
-WITHOUT_PARAMETERS = ("/healthz", "/readyz", "/metrics")
+WITHOUT_PARAMETERS = ("/healthz", "/readyz", "/metrics", "/api/quality")
 OPERATIONS = [
     ("/api/predict", "POST"),
     ("/api/feedback", "POST"),
     ("/api/messages", "POST"),
     ("/get_message", "GET"),
+    ("/api/review", "GET"),
+    ("/api/settle", "POST"),
+    ("/api/gold", "POST"),
     ("/send", "POST"),
     *((path, "GET") for path in WITHOUT_PARAMETERS),
 ]

@@ -24,8 +24,8 @@ from hypothesis.stateful import (
 from builders import NOON, a_labelled_batch
 from store_fixtures import SettableClock
 from vigie.errors import QuestionError
-from vigie.labels import Annotation, Purpose, Question, QuestionKind
-from vigie.store import Draft, Store
+from vigie.labels import Annotation, Check, Purpose, Question, QuestionKind
+from vigie.store import CheckDraft, Draft, Store
 
 PEOPLE = st.sampled_from(["ann", "bob", "eve"])
 ANYBODY = st.none() | PEOPLE  # None: whoever holds the question
@@ -65,10 +65,12 @@ class QuestionMachine(RuleBasedStateMachine):
         got = self.store.questions.lease(who, n, LEASE_SECONDS)
         assert len({question.group_id for question in got}) == len(got) <= n
         skipped = {self._group(q) for q, (person, how) in self.closed.items() if person == who and how == "skipped"}
+        answered = {self._group(q) for q in self.labels if self.closed[q] == (who, "answered")}
         for question in got:
             assert not self._live(question.id), "somebody else holds it"
             assert question.id not in self.closed
             assert question.group_id not in skipped
+            assert question.group_id not in answered, "nobody is asked the same twice"
             self._hold(question, who)
         return multiple(*got)
 
@@ -125,6 +127,11 @@ class QuestionMachine(RuleBasedStateMachine):
     @rule(letters=st.sets(st.integers(0, 7)), kind=st.sampled_from(QuestionKind))
     def replace(self, letters: set[int], kind: QuestionKind) -> None:
         self.store.questions.replace([Draft(self.groups[i], kind, i) for i in letters], kind)
+
+    @rule(letters=st.sets(st.integers(0, 7)))
+    def ask_somebody_else(self, letters: set[int]) -> None:
+        drafts = [CheckDraft(self.groups[i], Check.SECOND, i) for i in letters]
+        assert self.store.checks.replace(drafts, Check.SECOND) <= len(letters)
 
     @rule(seconds=st.sampled_from([1, 30, 61]))
     def wait(self, seconds: int) -> None:

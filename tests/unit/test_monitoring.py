@@ -70,3 +70,24 @@ def test_render_when_a_request_was_timed_then_its_duration_is_told():
     with metrics.predict_duration.time():
         pass
     assert b"vigie_predict_duration_seconds_count 1.0" in metrics.render(Snapshot(totals=TOTALS))
+
+
+def test_render_when_answers_were_checked_then_agreement_gold_and_what_waits_are_told():
+    found = samples(
+        Snapshot(
+            totals=TOTALS,
+            agreement={("severity", "kappa"): 0.8, ("severity", "alpha"): 0.7},
+            gold_accuracy=0.9,
+            review={"disagreements": 2, "doubts": 0},
+        )
+    )
+
+    assert found["vigie_agreement", "severity", "kappa"] == 0.8
+    assert found["vigie_agreement", "severity", "alpha"] == 0.7
+    assert found["vigie_gold_accuracy_ratio",] == 0.9
+    assert found["vigie_review_waiting", "disagreements"] == 2
+    assert found["vigie_review_waiting", "doubts"] == 0
+
+
+def test_render_when_nobody_answered_gold_then_no_accuracy_is_told():
+    assert ("vigie_gold_accuracy_ratio",) not in samples(Snapshot(totals=TOTALS))

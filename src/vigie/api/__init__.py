@@ -13,6 +13,7 @@ from vigie.api.inbox import inbox
 from vigie.api.loki import loki
 from vigie.api.predictions import FEEDBACK_LABELS, predictions
 from vigie.api.problems import RefusedError, install_problems
+from vigie.api.quality import quality
 from vigie.api.reference import reference
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ def install(app: FastAPI, services: "Services") -> None:
     services
         What the interface offers.
     """
-    for routes in (predictions, inbox, loki, answers, health):
+    for routes in (predictions, inbox, loki, answers, quality, health):
         app.include_router(routes(services))
     app.include_router(reference(app))
     app.include_router(nothing_else())

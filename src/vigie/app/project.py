@@ -15,10 +15,12 @@ from vigie.features.encoder_cache import attach
 from vigie.labelling import Labelling
 from vigie.labels import Dimension
 from vigie.learner.loop import Learner, Plan
+from vigie.quality.planning import SecondLooks, Shares
+from vigie.quality.review import Review
 from vigie.registry import Registry
 from vigie.rules import Rules
 from vigie.settings import Settings, load
-from vigie.store import Store
+from vigie.store import Store, utc_now
 from vigie.strategies import Strategy
 from vigie.strategies.contested import Contested
 from vigie.stream.dead_letters import split
@@ -121,6 +123,17 @@ class Project:
             predict=self.labeller.predict,
             normalise=self.labeller.templates,
             lease_seconds=self.settings.learning.lease_seconds,
+        )
+
+    @cached_property
+    def review(self) -> Review:
+        """What a reviewer looks at."""
+        return Review(
+            self.store,
+            dimensions=lambda: self.dimensions,
+            too_fast_seconds=lambda: self.settings.quality.too_fast_seconds,
+            clock=utc_now,
+            seed=self.settings.learning.seed,
         )
 
     def policy(self, settings: Settings) -> Policy:
@@ -269,13 +282,23 @@ class Project:
                 seed=learning.seed,
                 serving=learning.serving,
             ),
-        )
+        ).check_with(SecondLooks(self.store, self._shares, utc_now))
 
     def close(self) -> None:
         """Close what was opened."""
         attach(None)
         if "store" in self.__dict__:
             self.store.close()
+
+    def _shares(self) -> Shares:
+        quality = self.settings.quality
+        return Shares(
+            second=quality.second_annotator_share,
+            gold=quality.gold_share,
+            doubts=quality.doubts,
+            too_fast_seconds=quality.too_fast_seconds,
+            seed=self.settings.learning.seed,
+        )
 
     def _strategy(self, part: Any) -> Strategy:
         """Build a query strategy; with rules, one that asks sooner where a rule contradicts the model."""

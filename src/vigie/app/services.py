@@ -15,6 +15,7 @@ from vigie.labelling import Asked, Labelling
 from vigie.labels import Dimension, Prediction, WordWeight
 from vigie.learner.trainer import points
 from vigie.monitoring import Metrics, Snapshot
+from vigie.quality.review import Review
 from vigie.registry import VersionInfo
 from vigie.settings import Settings
 from vigie.store import Series
@@ -64,6 +65,11 @@ class Services:
     def labelling(self) -> Labelling:
         """Questions and answers."""
         return self._project.labelling
+
+    @property
+    def review(self) -> Review:
+        """Answers that a reviewer should look at, and what they decide."""
+        return self._project.review
 
     def predict(self, texts: Sequence[str]) -> list[Prediction]:
         """Return what the system says about some texts, in order."""
@@ -132,6 +138,7 @@ class Services:
             "model": {"champion": self._champion(), "versions": _plain(versions)},
             "accuracy": {name: one["accuracy"] for name, one in measured["numbers"].items() if one},
             **measured,
+            "quality": _plain(self._project.review.numbers()),
             "advice": _plain(self._judge.advice(points(versions))),
             "answers_saved": _plain(self._judge.saved(versions)),
             "roles": [_plain(role) for role in self._alive()],
@@ -153,7 +160,7 @@ class Services:
     def metrics(self) -> bytes:
         """Return all metrics in Prometheus's text format."""
         store = self._project.store
-        numbers, champion = self._measured()["numbers"], self._champion()
+        numbers, champion, quality = self._measured()["numbers"], self._champion(), self.review.numbers()
         return self._metrics.render(
             Snapshot(
                 totals=store.traffic.totals(),
@@ -165,6 +172,14 @@ class Services:
                 aliases={"champion": champion} if champion else {},
                 lag=_lag(self._alive()),
                 accuracy={name: one["accuracy"]["value"] for name, one in numbers.items() if one},
+                agreement={
+                    (dimension, measure): one["value"]
+                    for dimension, found in quality["agreement"].items()
+                    for measure, one in found.items()
+                    if one
+                },
+                gold_accuracy=(quality["gold"]["accuracy"] or {}).get("value"),
+                review={name: quality[name] for name in ("disagreements", "doubts", "too_fast")},
             )
         )
 

@@ -11,6 +11,7 @@ from vigie.features.encoder_cache import Embeddings
 from vigie.labels import Dimension, WordWeight
 
 FloatArray = np.ndarray[Any, np.dtype[np.float64]]
+IntArray = np.ndarray[Any, np.dtype[np.int64]]
 SingleArray = np.ndarray[Any, np.dtype[np.float32]]
 
 
@@ -109,6 +110,17 @@ class Encodes(Classifier, Embeds, Protocol):
 def encodes(classifier: object) -> TypeGuard[Encodes]:
     """Return whether a classifier looks at sentence embeddings; its encoder is not read to find out."""
     return hasattr(type(classifier), "embeddings")
+
+
+@runtime_checkable
+class CrossValidated(Protocol):
+    """What a classifier may offer besides, right after `fit`: what it would have said of texts had it not learned from them."""
+
+    def held_out(self) -> dict[str, tuple[IntArray, FloatArray]]:
+        """Return, by dimension, rows of what it was fitted on and their probabilities, shapes (n,) and (n, n_labels).
+
+        Texts that are alike were held out together. Rows may be missing, and dimensions.
+        """
 
 
 def needs_answers(classifier: object) -> bool:

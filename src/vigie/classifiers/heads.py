@@ -37,6 +37,9 @@ class Head:
         ``W = Xᵀ dual``, shape (n, len(seen)), already divided by the temperature; no columns when there are not two labels.
     n_calibrated
         How many answers there were when the temperature was found; 0 when none was.
+    held_out
+        Rows with their scores, shape (n_held_out, len(seen)), of regressions that did not learn from them, divided likewise; None
+        where no fold was held out.
     """
 
     seen: tuple[int, ...]
@@ -44,11 +47,13 @@ class Head:
     temperature: float
     dual: FloatArray
     n_calibrated: int = 0
+    held_out: tuple[IntArray, FloatArray] | None = None
 
     def at(self, rows: IntArray) -> Self:
         """Return this with other rows: those at `rows` among its own, shape (m,); zeros where that is -1."""
         there = (rows >= 0)[:, None]
-        return replace(self, dual=np.where(there, self.dual[rows], 0.0) if len(self.dual) else self.dual)
+        dual = np.where(there, self.dual[rows], 0.0) if len(self.dual) else self.dual
+        return replace(self, dual=dual, held_out=None)
 
 
 _NOTHING = Head((), 0, 1.0, np.zeros((0, 0)))
@@ -96,6 +101,18 @@ class Heads:
         return {
             name: widened(_proba(head, scores[:, start:end]), head.seen, head.n_answers, len(self._labels[name]))
             for (name, head), (start, end) in spans
+        }
+
+    def held_out(self) -> dict[str, tuple[IntArray, FloatArray]]:
+        """Return, by dimension, rows with calibrated probabilities, shape (n, n_labels), of folds that held them out.
+
+        With more than some hundred answers not all rows were held out. A dimension that was not calibrated is missing.
+        """
+        return {
+            name: (rows, widened(softmax(scores), head.seen, head.n_answers, len(self._labels[name])))
+            for name, head in self._heads.items()
+            if head.held_out is not None
+            for rows, scores in [head.held_out]
         }
 
     def column(self, dimension: str, label: str) -> int | None:
@@ -239,8 +256,10 @@ class _Lesson:
             return Head(seen, n_answers, 1.0, solutions[0].dual)
         rows = np.concatenate(self._held_out)
         scores = [part.scores[held] for part, held in zip(solutions[1:], self._held_out, strict=True)]
-        temperature = fit_temperature(np.concatenate(scores), self._targets[rows], self._weights[rows])
-        return Head(seen, n_answers, temperature, solutions[0].dual / temperature, n_answers)
+        unseen = np.concatenate(scores)
+        temperature = fit_temperature(unseen, self._targets[rows], self._weights[rows])
+        held_out = (rows, unseen / temperature)
+        return Head(seen, n_answers, temperature, solutions[0].dual / temperature, n_answers, held_out)
 
     @property
     def _is_calibrated(self) -> bool:

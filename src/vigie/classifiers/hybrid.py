@@ -156,6 +156,11 @@ class HybridClassifier:
         """Return the same with twice the precision, as strategies want it."""
         return self.embed(texts).astype(np.float64)
 
+    def held_out(self) -> dict[str, tuple[IntArray, FloatArray]]:
+        """Return what cross-validation said of the texts it learned from, as `CrossValidated` says; nothing once loaded."""
+        n_names = len(self._names.texts)
+        return {name: (rows - n_names, proba) for name, (rows, proba) in self._heads.held_out().items()}
+
     def explain(self, text: str, dimension: str, label: str) -> list[WordWeight]:
         """Return how much each word of one normalised text spoke for a label, in the order of the text.
 

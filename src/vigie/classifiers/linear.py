@@ -11,7 +11,7 @@ from typing import Any, Self
 import numpy as np
 import polars as pl
 
-from vigie.classifiers import FloatArray
+from vigie.classifiers import FloatArray, IntArray
 from vigie.classifiers.heads import Head, Heads, encoded, learn, places
 from vigie.classifiers.logistic import inner_products, solve
 from vigie.classifiers.words import shared
@@ -123,6 +123,10 @@ class LinearClassifier:
         """
         buckets = self._features.arrays()["buckets"].astype(np.int64)
         return project(self._features.transform(texts), buckets)
+
+    def held_out(self) -> dict[str, tuple[IntArray, FloatArray]]:
+        """Return what cross-validation said of the texts it learned from, as `CrossValidated` says; nothing once loaded."""
+        return self._heads.held_out()
 
     def explain(self, text: str, dimension: str, label: str) -> list[WordWeight]:
         """Return how much each word of one normalised text spoke for a label, in the order of the text.

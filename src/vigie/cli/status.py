@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from vigie.cli import logs
 from vigie.cli.options import HERE, DebugOption, JsonOption, ProjectOption
 from vigie.cli.status_numbers import numbers
+from vigie.cli.status_quality import quality
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -79,6 +80,7 @@ def _figures(found: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield "embeddings", f"{training['embedded']:,} of {training['to_embed']:,} groups"
     yield "champion", f"version {found['model']['champion']}" if found["model"]["champion"] else "none yet"
     yield from numbers(found)
+    yield from quality(found["quality"])
 
 
 def _versions(versions: list[dict[str, Any]]) -> Iterator[tuple[str, ...]]:

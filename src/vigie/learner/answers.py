@@ -55,20 +55,28 @@ class Answers:
 
 
 def _decided(effective: pl.DataFrame, dimensions: Sequence[Dimension]) -> pl.DataFrame:
-    """Return the majority's label per group and dimension, one row each, where there is a majority."""
+    """Return the settled label per group and dimension, else the majority's where there is one; one row each."""
     pairs = [(dimension.name, label) for dimension in dimensions for label in dimension.label_names]
     known = pl.DataFrame(pairs, schema={"dimension": pl.String, "label": pl.String}, orient="row")
+    here = ("group_id", "dimension")
     votes = (
-        effective.join(known, on=["dimension", "label"], how="semi")
+        effective.join(known, on=["dimension", "label"], how="semi", maintain_order="left")
+        .pipe(_settled)
         .group_by(*GROUP, "dimension", "label", maintain_order=True)
         .agg(votes=pl.len())
     )
-    here = ("group_id", "dimension")
     return (
         votes.with_columns(unanimous=pl.len().over(here) == 1)
         .filter(pl.col("votes") == pl.col("votes").max().over(here))
         .filter(pl.len().over(here) == 1)
     )
+
+
+def _settled(said: pl.DataFrame) -> pl.DataFrame:
+    """Leave out what others said where a reviewer settled it; of several such labels the newest stays."""
+    here = ("group_id", "dimension")
+    settled = said.filter("settled").unique(here, keep="last", maintain_order=True)
+    return pl.concat([said.join(settled, on=here, how="anti", maintain_order="left"), settled])
 
 
 def _wide(decided: pl.DataFrame, dimensions: Sequence[Dimension]) -> pl.DataFrame:

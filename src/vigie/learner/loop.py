@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Self
 
 import polars as pl
 
@@ -13,6 +14,7 @@ from vigie.classifiers import Classifier
 from vigie.labels import Dimension
 from vigie.learner.asking import Asker
 from vigie.learner.attempts import Attempts
+from vigie.learner.checking import Checking
 from vigie.learner.embedding import Embedding
 from vigie.learner.purity import Guard
 from vigie.learner.saver import Saver
@@ -119,7 +121,15 @@ class Learner:
         self._saver = Saver(store, registry, seed=plan.seed)
         self._saving = Attempts("estimating the answers saved", clock)
         self._encoding = Attempts("encoding the pool", clock)
+        self._checking: Checking | None = None
+        self._doubting = Attempts("looking for doubtful answers", clock)
+        self._planning = Attempts("choosing answers to ask about once more", clock)
         self._state = _Progress()
+
+    def check_with(self, checking: Checking) -> Self:
+        """Let some answers be asked about once more; return this learner."""
+        self._checking = checking
+        return self
 
     def run(self, stop: threading.Event, *, niceness: int = 0) -> None:
         """Work until `stop` is set.
@@ -154,6 +164,9 @@ class Learner:
         self._look()
         self._training.run(self._train_if_due)
         self._asking.run(self._ask_if_due)
+        if self._checking is not None:
+            self._doubting.run(self._doubt_if_due)
+            self._planning.run(self._plan_if_due)
         self._encoding.run(self._embed_some)
         self._saving.run(self._save)
 
@@ -185,10 +198,12 @@ class Learner:
             "promoted": trained.verdict.promote if trained else None,
             "reason": trained.verdict.reason if trained else None,
             "training_seconds": round(trained.seconds, 2) if trained else None,
+            "doubts": dict(self._checking.details()) if self._checking else {},
         }
 
     def _works(self) -> tuple[Attempts, ...]:
-        return self._looking, self._training, self._asking, self._encoding, self._saving
+        first = self._looking, self._training, self._asking, self._encoding, self._saving
+        return *first, self._doubting, self._planning
 
     def _look(self) -> None:
         """Read the annotations, if there are other than before, and count those the newest version does not know."""
@@ -256,6 +271,21 @@ class Learner:
         told = of_groups(state.told)
         self._saver.step(self._trainer.champion, told, tuple(self._dimensions()), may_begin=state.n_new == 0)
 
+    def _doubt_if_due(self) -> None:
+        state, trained = self._state, self._state.trained
+        if self._checking is None or trained is None or state.doubted is trained or state.before is None:
+            return
+        # Once per training, whether it succeeds or not: it would fail again.
+        state.doubted = trained
+        labels = trained.data.labels.with_columns(template=trained.data.texts)
+        self._checking.doubt(
+            of_groups(state.before), labels=labels, held_out=trained.held_out, dimensions=tuple(self._dimensions())
+        )
+
+    def _plan_if_due(self) -> None:
+        if self._checking is not None:
+            self._checking.plan(of_groups(self._state.told))
+
 
 @dataclass
 class _Progress:
@@ -275,6 +305,7 @@ class _Progress:
     has_asked: bool = False
     has_encoded: bool = False
     trained: Trained | None = None
+    doubted: Trained | None = None
 
     def count(self, recipe: str, now: datetime) -> None:
         """Count the answers that the newest version does not know, and note since when there are any."""

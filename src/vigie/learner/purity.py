@@ -95,9 +95,11 @@ class Guard:
         told
             As `store.annotations.told` returns it.
         dimensions
-            What is asked now; annotations of other dimensions or labels do not count.
+            What is asked now; annotations of other dimensions or labels do not count, nor does what a reviewer settled.
         """
-        rows = self._about_messages(_of(told, dimensions))
+        settled = told.filter("settled").select("group_id", "dimension").unique()
+        open_still = told.join(settled, on=["group_id", "dimension"], how="anti", maintain_order="left")
+        rows = self._about_messages(_of(open_still, dimensions))
         found: dict[str, tuple[int, ...]] = {}
         for family in self._families(rows):
             if slots := split(family, self._text):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import polars as pl
 
-from vigie.classifiers import Classifier, needs_answers
+from vigie.classifiers import Classifier, CrossValidated, FloatArray, IntArray, needs_answers
 from vigie.classifiers.artefact import Artefact
 from vigie.errors import ModelError
 from vigie.labels import Dimension
@@ -30,6 +30,9 @@ from vigie.text import normaliser
 
 logger = logging.getLogger(__name__)
 
+HeldOut = Mapping[str, tuple[IntArray, FloatArray]]
+"""By dimension, rows of the data and their probabilities, shape (n, n_labels)."""
+
 _RECIPE, _ANSWERS, _LAST = "vigie.recipe", "vigie.n_answers", "vigie.last_annotation"
 
 
@@ -49,6 +52,10 @@ class Trained:
         By dimension; None where nothing was audited.
     seconds
         How long it took in all.
+    data
+        What it learned from.
+    held_out
+        What cross-validation said of it, as `CrossValidated` tells it; empty where the classifier does none.
     """
 
     version: str
@@ -56,6 +63,8 @@ class Trained:
     n_examples: int
     accuracy: Mapping[str, Estimate | None]
     seconds: float
+    data: DataSet
+    held_out: HeldOut
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +201,8 @@ class Trainer:
         version = self._log(artefact, data, metrics, tags)
         verdict = self._pass_gate(replace(artefact, version=version), challenger, answers.audit, dimensions)
         accuracy = {name: one.accuracy if one else None for name, one in numbers.items()}
-        return Trained(version, verdict, len(data), accuracy, time.monotonic() - began)
+        held_out = full.held_out() if isinstance(full, CrossValidated) else {}
+        return Trained(version, verdict, len(data), accuracy, time.monotonic() - began, data, held_out)
 
     def recalled_champion(self) -> Recalled | None:
         """Return the champion with what it said before, None when there is none or it cannot be read.

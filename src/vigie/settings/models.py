@@ -165,6 +165,21 @@ class LearningSettings(Section):
     seed: int = 0
 
 
+class QualitySettings(Section):
+    """``[quality]``: how answers are checked.
+
+    A share of the answered groups, ``second_annotator_share``, is asked about once more, of somebody else, and an annotator's
+    questions are gold at a share of ``gold_share`` once a reviewer marked any. With ``doubts``, answers that a cross-validated
+    model doubts come back to whoever gave them. An answer given in less than ``too_fast_seconds``, and in less than a quarter of
+    the annotator's usual time, is flagged; 0 flags none.
+    """
+
+    second_annotator_share: float = Field(default=0.05, ge=0, le=1)
+    gold_share: float = Field(default=0.02, ge=0, le=0.5)
+    doubts: bool = True
+    too_fast_seconds: float = Field(default=0.4, ge=0, le=60)
+
+
 class RoutingSettings(Section):
     """``[routing]``: from which confidence a label needs no second look."""
 
@@ -205,6 +220,7 @@ class Settings(Section):
     pool: PoolSettings = PoolSettings()
     rules: RulesSettings = RulesSettings()
     learning: LearningSettings = LearningSettings()
+    quality: QualitySettings = QualitySettings()
     routing: RoutingSettings = RoutingSettings()
     registry: RegistrySettings = RegistrySettings()
     store: StoreSettings = StoreSettings()

@@ -151,8 +151,9 @@ def corrections(history: pl.DataFrame) -> list[Correction]:
     ----------
     history
         All annotations: ``id``, ``group_id``, ``family``, ``dimension``, ``label`` (null: taken back), ``annotator``,
-        ``created_at``, ``message``, ``is_exception``. Annotations of one person about one group at one time are one answer.
-        Answers count per family, so that revisions rise when a group is split.
+        ``created_at``, ``message``, ``is_exception``, ``settled``. Annotations of one person about one group at one time are
+        one answer; what is settled wins over what others say. Answers count per family, so that revisions rise when a group
+        is split.
     """
     groups: dict[int, _Group] = {}
     revisions: dict[str, int] = {}
@@ -175,32 +176,44 @@ class _Group:
 
     def __init__(self) -> None:
         self._said: dict[tuple[str, str], dict[str | None, tuple[str, bool]]] = {}
+        self._settled: dict[tuple[str, str], tuple[int, str]] = {}
 
     def hear(self, row: Mapping[str, Any]) -> None:
         """Take an annotation; one that names no message is about the whole group, whatever its annotator said before."""
-        said = self._said.setdefault((row["dimension"], row["annotator"]), {})
+        key = (row["dimension"], row["annotator"])
+        said = self._said.setdefault(key, {})
         if row["message"] is None:
             said.clear()
         said.pop(row["message"], None)
+        self._settled.pop(key, None)  # the same person's newer word goes before what they settled
         if row["label"] is not None:
             said[row["message"]] = (row["label"], row["is_exception"])
+            if row["settled"]:
+                self._settled[key] = (row["id"], row["label"])
 
     def agreed(self) -> tuple[dict[str, str], dict[str, dict[str, str]]]:
         """Return the labels by dimension that hold for the group, and by message those that hold for that alone."""
         general: dict[str, set[str]] = {}
         single: dict[tuple[str, str], set[str]] = {}
+        settled = {dimension: label for (dimension, _), (_, label) in sorted(self._settled.items(), key=_number)}
         for (dimension, _), said in sorted(self._said.items()):
+            if dimension in settled:
+                continue
             for message, (label, is_exception) in said.items():
                 if not is_exception:
                     general.setdefault(dimension, set()).add(label)
                 if message is not None:
                     single.setdefault((message, dimension), set()).add(label)
-        labels = {dimension: next(iter(given)) for dimension, given in general.items() if len(given) == 1}
+        labels = {dimension: next(iter(given)) for dimension, given in general.items() if len(given) == 1} | settled
         singles: dict[str, dict[str, str]] = {}
         for (message, dimension), given in single.items():
             if given != {labels.get(dimension)} and len(given) == 1:
                 singles.setdefault(message, {})[dimension] = next(iter(given))
         return labels, singles
+
+
+def _number(settled: tuple[tuple[str, str], tuple[int, str]]) -> int:
+    return settled[1][0]
 
 
 def _frame(parts: Sequence[pl.DataFrame]) -> pl.DataFrame:

@@ -14,6 +14,7 @@ from vigie.store.address import connect
 from vigie.store.annotations import Annotations
 from vigie.store.audit import Audit
 from vigie.store.checkpoints import Checkpoints
+from vigie.store.checks import CheckDraft, Checks
 from vigie.store.closing import Undone
 from vigie.store.embeddings import StoredEmbeddings
 from vigie.store.engine import Database, utc_now
@@ -31,7 +32,9 @@ from vigie.store.upgrade import upgrade
 __all__ = [
     "Annotations",
     "Audit",
+    "CheckDraft",
     "Checkpoints",
+    "Checks",
     "Draft",
     "Group",
     "GroupState",
@@ -68,6 +71,8 @@ class Store:
         What people are asked.
     audit
         Which groups were drawn at random to measure.
+    checks
+        Second looks at answers, what a reviewer settled, gold answers.
     checkpoints
         Where sources resume, for sinks without transactions.
     inbox
@@ -96,6 +101,7 @@ class Store:
         self.annotations = Annotations(database)
         self.questions = Questions(database, audit_every=audit_every)
         self.audit = Audit(database)
+        self.checks = Checks(database)
         self.checkpoints = Checkpoints(database)
         self.inbox = Inbox(database)
         self.traffic = Traffic(database)

@@ -22,9 +22,11 @@ from vigie.store.tables import (
     question_state,
     questions,
     samples,
+    settlements,
 )
 
 _LEFT = (QuestionState.SKIPPED, QuestionState.FLAGGED)
+_SETTLEMENT = settlements.c.annotation_id.label("settlement")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +85,9 @@ class Annotations:
         Returns
         -------
         Columns ``group_id``, ``template``, ``count``, ``dimension``, ``annotator``, ``label``, ``purpose``,
-        ``created_at``, ``question_id``, ``model_version``; oldest first. What somebody said about an exception counts for
-        the group only if they said nothing about the rest of it.
+        ``created_at``, ``question_id``, ``model_version``, ``duration_seconds``, ``settled`` (whether it wins over what
+        others said); oldest first. What somebody said about an exception counts for the group only if they said nothing
+        about the rest of it.
         """
         return of_groups(self.told())
 
@@ -108,15 +111,18 @@ class Annotations:
                 annotations.c.created_at,
                 annotations.c.question_id,
                 annotations.c.model_version,
+                annotations.c.duration_seconds,
                 annotations.c.message,
                 questions.c.parent_id,
+                _SETTLEMENT,
             )
             .join(held, held.c.id == annotations.c.id)
             .join(groups, groups.c.id == annotations.c.group_id)
             .outerjoin(questions, questions.c.id == annotations.c.question_id)
+            .outerjoin(settlements, settlements.c.annotation_id == annotations.c.id)
             .order_by(annotations.c.id)
         )
-        return _with_exceptions(self._frame(query))
+        return _with_settled(_with_exceptions(self._frame(query)))
 
     def last_id(self) -> int:
         """Return the id of the newest annotation, 0 when there is none; it changes with every answer and undo."""
@@ -141,13 +147,15 @@ class Annotations:
         Returns
         -------
         All columns of an annotation: ``id``, ``group_id``, ``dimension``, ``label``, ``annotator``, ``purpose``,
-        ``created_at``, ``question_id``, ``model_version``, ``duration_seconds``, ``message``; and ``template`` and
-        ``is_exception`` (Boolean).
+        ``created_at``, ``question_id``, ``model_version``, ``duration_seconds``, ``message``; and ``template``,
+        ``is_exception`` and ``settled`` (Boolean).
         """
-        query = select(*annotations.c, groups.c.template, questions.c.parent_id)
+        query = select(*annotations.c, groups.c.template, questions.c.parent_id, _SETTLEMENT)
         query = query.join(groups, groups.c.id == annotations.c.group_id)
         query = query.outerjoin(questions, questions.c.id == annotations.c.question_id)
-        return _with_exceptions(self._frame(query.order_by(annotations.c.id.desc()).limit(limit)))
+        query = query.outerjoin(settlements, settlements.c.annotation_id == annotations.c.id)
+        rows = self._frame(query.order_by(annotations.c.id.desc()).limit(limit))
+        return _with_settled(_with_exceptions(rows))
 
     def about(self, group_ids: Sequence[int]) -> pl.DataFrame:
         """Return all annotations of some groups, oldest first, those taken back (label null) included.
@@ -233,6 +241,10 @@ class Annotations:
     def _frame(self, query: Select[Any]) -> pl.DataFrame:
         with self._database.read() as connection:
             return frame(connection, query)
+
+
+def _with_settled(rows: pl.DataFrame) -> pl.DataFrame:
+    return rows.with_columns(settled=pl.col("settlement").is_not_null()).drop("settlement")
 
 
 def _check(connection: Connection, group_ids: Sequence[int]) -> None:

@@ -8,13 +8,24 @@ from typing import Any
 from sqlalchemy import Connection, Row, delete, exists, insert, select, update
 
 from vigie.errors import QuestionError, UnknownQuestionError
-from vigie.labels import Annotation, Purpose, Question, QuestionKind
+from vigie.labels import Annotation, Check, Purpose, Question, QuestionKind
 from vigie.store.annotations import append, standing, update_states
 from vigie.store.leasing import LIVE, load
 from vigie.store.tables import GroupState, QuestionState, annotations, groups, question_state, questions
 
 CLOSED = (QuestionState.ANSWERED, QuestionState.SKIPPED, QuestionState.FLAGGED)
 """States of a question that its annotator may take back."""
+
+_KEPT = (
+    "group_id",
+    "dimension",
+    "label",
+    "annotator",
+    "question_id",
+    "model_version",
+    "duration_seconds",
+    "message",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +89,8 @@ def answer(connection: Connection, row: Row[Any], annotator: str, given: Answer)
         question_id=row.id,
         model_version=given.model_version,
         duration_seconds=given.duration_seconds,
-        message=_message(connection, row, given.exceptions),
+        # Who thinks an answer over speaks of the whole group, whatever message they saw before.
+        message=None if row.check_kind == Check.DOUBT else _message(connection, row, given.exceptions),
     )
     answers = [replace(first, dimension=name, label=label) for name, label in given.labels.items()]
     ids = append(connection, answers)
@@ -201,7 +213,10 @@ def _newest_step(connection: Connection, annotator: str) -> Row[Any] | None:
 
 
 def _withdraw(connection: Connection, row: Row[Any], annotator: str, now: datetime) -> dict[str, str]:
-    """Take back what the annotator said with this question and has not said otherwise since; return it."""
+    """Take back what the annotator said with this question and has not said otherwise since; return it.
+
+    Where the question doubted an earlier answer of theirs, that one holds again.
+    """
     said = annotations.c.id.in_(select(standing([row.group_id]).c.id))
     mine = said & (annotations.c.annotator == annotator) & (annotations.c.question_id == row.id)
     given = connection.execute(select(annotations).where(mine).order_by(annotations.c.id)).all()
@@ -218,5 +233,22 @@ def _withdraw(connection: Connection, row: Row[Any], annotator: str, now: dateti
         )
         for one in given
     ]
-    append(connection, taken_back)
+    before = _said_before(connection, given, now) if row.check_kind == Check.DOUBT else {}
+    append(connection, [*taken_back, *before.values()])
     return {one.dimension: one.label for one in given}
+
+
+def _said_before(connection: Connection, given: Sequence[Row[Any]], now: datetime) -> dict[str, Annotation]:
+    """Return, by dimension, what the annotator had said before a doubt was answered, to be said again.
+
+    It keeps the question it answered, so that this answer can be taken back in turn.
+    """
+    found: dict[str, Annotation] = {}
+    for one in given:
+        same = [annotations.c[name] == getattr(one, name) for name in ("group_id", "annotator", "dimension")]
+        query = select(annotations).where(*same, annotations.c.id < one.id).order_by(annotations.c.id.desc()).limit(1)
+        earlier = connection.execute(query).one_or_none()
+        if earlier is not None and earlier.label is not None:
+            values = {name: getattr(earlier, name) for name in _KEPT}
+            found[one.dimension] = Annotation(**values, purpose=Purpose(earlier.purpose), created_at=now)
+    return found

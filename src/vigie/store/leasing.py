@@ -3,13 +3,17 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import chain
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, bindparam, exists, func, insert, literal_column, select, update
 
-from vigie.labels import Question, QuestionKind
+from vigie.labels import Check, Question, QuestionKind
 from vigie.store.annotations import kept_message
-from vigie.store.tables import GroupState, QuestionState, groups, question_state, questions, samples
+from vigie.store.tables import GroupState, QuestionState, annotations, groups, question_state, questions, samples
+
+CHECK_EVERY = 5
+"""Of so many questions handed out to all, at most one is a second look, while there are others."""
 
 LIVE = (QuestionState.OPEN, QuestionState.LEASED)
 """States of a question that may still be answered; a group never has two of them."""
@@ -26,7 +30,7 @@ class Lease:
 
 
 def lease(connection: Connection, wanted: Lease, *, audit_every: int) -> list[Question]:
-    """Hand out questions: exceptions first, audit questions in turn, then those a strategy ranked, then the largest groups."""
+    """Hand out questions: exceptions, audit questions and second looks in turn, what a strategy ranked, the largest groups."""
     expire(connection, wanted.now)
     ids = _choose(connection, wanted, audit_every)
     held = {"state": QuestionState.LEASED, "annotator": wanted.annotator, "leased_until": wanted.until}
@@ -53,21 +57,44 @@ def load(connection: Connection, ids: Sequence[int]) -> list[Question]:
 
 
 def _choose(connection: Connection, wanted: Lease, audit_every: int) -> list[int]:
-    strategy = _open(connection, wanted, QuestionKind.STRATEGY)
+    turns = _Turns(connection, audit_every)
     audit = _open(connection, wanted, QuestionKind.AUDIT)
-    largest = _largest(connection, wanted)
-    since = before = connection.execute(select(question_state.c.since_audit)).scalar_one()
+    checks = _checks(connection, wanted)
+    others = chain(_open(connection, wanted, QuestionKind.STRATEGY), _largest(connection, wanted), audit, checks)
     ids = _exceptions(connection, wanted)
-    while len(ids) < wanted.n:
-        due = next(audit, None) if 0 < audit_every <= since + 1 else None
-        chosen = due or next(strategy, None) or next(largest, None) or next(audit, None)
-        if chosen is None:
-            break
+    while len(ids) < wanted.n and (chosen := turns.take(audit, checks, others)) is not None:
         ids.append(chosen)
-        since = since + 1 if due is None else 0
-    if since != before:
-        connection.execute(update(question_state).values(since_audit=since))
+    turns.keep(connection)
     return ids
+
+
+class _Turns:
+    """How many questions were handed out since the last one for audit, and since the last second look."""
+
+    def __init__(self, connection: Connection, audit_every: int) -> None:
+        row = connection.execute(select(question_state.c.since_audit, question_state.c.since_check)).one()
+        self._before = self._now = (int(row[0]), int(row[1]))
+        self._audit_every = audit_every
+
+    def take(self, audit: Iterator[int], checks: Iterator[int], others: Iterator[int]) -> int | None:
+        """Return an audit question or a second look where one is due and there is one, else another question; count it."""
+        since_audit, since_check = self._now
+        if 0 < self._audit_every <= since_audit + 1 and (due := next(audit, None)) is not None:
+            self._now = (0, since_check)
+            return due
+        if since_check + 1 >= CHECK_EVERY and (due := next(checks, None)) is not None:
+            self._now = (since_audit + 1, 0)
+            return due
+        chosen = next(others, None)
+        if chosen is not None:
+            self._now = (since_audit + 1, since_check + 1)
+        return chosen
+
+    def keep(self, connection: Connection) -> None:
+        """Write down the counts, if they changed."""
+        if self._now != self._before:
+            values = {"since_audit": self._now[0], "since_check": self._now[1]}
+            connection.execute(update(question_state).values(values))
 
 
 def _open(connection: Connection, wanted: Lease, kind: QuestionKind) -> Iterator[int]:
@@ -76,8 +103,31 @@ def _open(connection: Connection, wanted: Lease, kind: QuestionKind) -> Iterator
     group_state = select(groups.c.state).where(groups.c.id == questions.c.group_id).scalar_subquery()
     query = (
         select(questions.c.id)
-        .where(questions.c.state == QuestionState.OPEN, questions.c.kind == kind, questions.c.parent_id.is_(None))
+        .where(questions.c.state == QuestionState.OPEN, questions.c.kind == kind)
+        .where(questions.c.parent_id.is_(None), questions.c.check_kind.is_(None))
         .where(group_state == GroupState.OPEN)
+        .where(~_skipped(questions.c.group_id, wanted.annotator))
+        .order_by(questions.c.rank, questions.c.id)
+        .limit(wanted.n)
+    )
+    yield from connection.execute(query).scalars().all()
+
+
+def _checks(connection: Connection, wanted: Lease) -> Iterator[int]:
+    """Look for second looks that this annotator may be asked, when the first is asked for."""
+    group_state = select(groups.c.state).where(groups.c.id == questions.c.group_id).scalar_subquery()
+    said = exists().where(
+        annotations.c.group_id == questions.c.group_id,
+        annotations.c.annotator == wanted.annotator,
+        annotations.c.label.is_not(None),
+    )
+    query = (
+        select(questions.c.id)
+        # Written out, not a parameter: only then does SQLite use the partial index.
+        .where(questions.c.state == literal_column(f"'{QuestionState.OPEN}'"), questions.c.check_kind.is_not(None))
+        .where(questions.c.asked_of.is_(None) | (questions.c.asked_of == wanted.annotator))
+        .where((questions.c.check_kind == Check.DOUBT) | ~said)
+        .where(group_state.not_in([GroupState.FLAGGED, GroupState.REPLACED]))
         .where(~_skipped(questions.c.group_id, wanted.annotator))
         .order_by(questions.c.rank, questions.c.id)
         .limit(wanted.n)

@@ -53,19 +53,21 @@ class Questions:
         """
         drafted = {draft.group_id: draft for draft in reversed(drafts)}
         with self._database.write(Lock.QUESTIONS) as connection:
-            connection.execute(delete(questions).where(_untouched(), questions.c.kind == kind))
+            connection.execute(delete(questions).where(_first(), _untouched(), questions.c.kind == kind))
             for part in chunks(sorted(drafted)):
                 if kind == QuestionKind.AUDIT:
                     connection.execute(delete(questions).where(_untouched(), questions.c.group_id.in_(part)))
                 _insert(connection, [drafted[group_id] for group_id in _askable(connection, part)], self._database)
-            query = select(func.count()).where(questions.c.state == QuestionState.OPEN, questions.c.kind == kind)
+            query = select(func.count()).where(
+                _first(), questions.c.state == QuestionState.OPEN, questions.c.kind == kind
+            )
             return int(connection.execute(query).scalar_one())
 
     def lease(self, annotator: str, n: int, seconds: float) -> list[Question]:
         """Hand out at most `n` questions to an annotator, nobody else's until the lease ends.
 
-        First those a strategy ranked, an audit question in turn, and when there are none the largest groups that
-        nobody was asked about (reason ``{"why": "largest"}``); never a group this annotator skipped.
+        First those a strategy ranked, an audit question and a second look in turn, and when there are none the largest
+        groups that nobody was asked about (reason ``{"why": "largest"}``); never a group this annotator skipped.
         """
         now = self._database.now()
         wanted = Lease(storable(annotator), n, now, now + timedelta(seconds=seconds))
@@ -192,15 +194,20 @@ class Questions:
             return next(iter(leasing.load(connection, [question_id])), None)
 
     def counts(self) -> dict[str, int]:
-        """Return how many questions are open, leased, answered, skipped and flagged."""
+        """Return how many questions are open, leased, answered, skipped and flagged.
+
+        Open second looks do not count: most people could not be asked them.
+        """
         late = (questions.c.state == QuestionState.LEASED) & (questions.c.leased_until <= self._database.now())
         with self._database.read() as connection:
-            query = select(questions.c.state, func.count()).group_by(questions.c.state)
+            counted = _first() | (questions.c.state != QuestionState.OPEN)
+            query = select(questions.c.state, func.count()).where(counted).group_by(questions.c.state)
             counts = dict.fromkeys(map(str, QuestionState), 0) | dict(connection.execute(query).all())
             del counts[QuestionState.DROPPED]
-            expired = int(connection.execute(select(func.count()).where(late)).scalar_one())
-        counts[QuestionState.OPEN] += expired
-        counts[QuestionState.LEASED] -= expired
+            expired = select(func.count(), func.count().filter(_first())).where(late)
+            n_expired, n_open_again = connection.execute(expired).one()
+        counts[QuestionState.OPEN] += n_open_again
+        counts[QuestionState.LEASED] -= n_expired
         return {str(state): n for state, n in counts.items()}
 
 
@@ -212,6 +219,11 @@ def _messages(exceptions: Sequence[str]) -> tuple[str, ...]:
                 f"an exception has {len(message)} characters; expected at most {MAX_MESSAGE_CHARACTERS}: answer the group alone"
             )
     return tuple(dict.fromkeys(storable(message) for message in exceptions))
+
+
+def _first() -> Any:
+    """Select questions about groups that nobody had answered; not second looks."""
+    return questions.c.check_kind.is_(None)
 
 
 def _untouched() -> Any:

@@ -158,6 +158,8 @@ questions = Table(
     Column("step", BigInteger),
     Column("message", Text),
     Column("parent_id", BigInteger),
+    Column("check_kind", String(10)),
+    Column("asked_of", Text),
     Index("ix_questions_state_kind_rank_id", "state", "kind", "rank", "id"),
     Index("ix_questions_group_id_state", "group_id", "state"),
     Index("ix_questions_annotator_step", "annotator", "step"),
@@ -181,6 +183,13 @@ questions = Table(
         sqlite_where=text("parent_id IS NOT NULL"),
         postgresql_where=text("parent_id IS NOT NULL"),
     ),
+    Index(
+        "ix_questions_checks",
+        "rank",
+        "id",
+        sqlite_where=text("state = 'open' AND check_kind IS NOT NULL"),
+        postgresql_where=text("state = 'open' AND check_kind IS NOT NULL"),
+    ),
     sqlite_autoincrement=True,
 )
 
@@ -190,6 +199,7 @@ question_state = Table(
     Column("id", Integer, primary_key=True, autoincrement=False),
     Column("since_audit", BigInteger, nullable=False),
     Column("last_step", BigInteger, nullable=False),
+    Column("since_check", BigInteger, nullable=False, server_default="0"),
 )
 
 annotations = Table(
@@ -214,6 +224,20 @@ answer_ids = Table(
     metadata,
     Column("annotation_id", BigInteger, ForeignKey("annotations.id"), primary_key=True, autoincrement=False),
     Column("answer_id", Text, nullable=False),
+)
+
+settlements = Table(
+    "settlements",
+    metadata,
+    Column("annotation_id", BigInteger, ForeignKey("annotations.id"), primary_key=True, autoincrement=False),
+)
+
+gold = Table(
+    "gold",
+    metadata,
+    Column("group_id", BigInteger, ForeignKey("groups.id"), primary_key=True, autoincrement=False),
+    Column("marked_by", Text, nullable=False),
+    Column("marked_at", UtcTime, nullable=False),
 )
 
 audit_draws = Table(

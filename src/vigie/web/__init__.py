@@ -1,4 +1,4 @@
-"""The pages: label, overview, try."""
+"""The pages: label, overview, review, try."""
 
 from typing import TYPE_CHECKING
 

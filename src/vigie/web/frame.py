@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 STATIC = Path(__file__).parent / "static"
 STATIC_URL = "/_vigie/static"
-SHEETS = ("theme.css", "frame.css", "label.css", "pages.css")
+SHEETS = ("theme.css", "frame.css", "label.css", "pages.css", "review.css")
 NAMES = {"en": "English", "fr": "Français"}
 POLL_SECONDS = 2.0
 
@@ -61,17 +61,18 @@ def frame(services: "Services", seen_by: Visit, path: str, title: str) -> Iterat
 def _head(root: str, seen_by: Visit) -> str:
     """Return what must be known before the first paint, so that neither colours nor language flicker."""
     words = seen_by.words
-    sheets = "".join(f'<link rel="stylesheet" href="{root}{STATIC_URL}/{name}?v={_stamp(name)}">' for name in SHEETS)
+    sheets = "".join(f'<link rel="stylesheet" href="{root}{STATIC_URL}/{name}?v={stamp(name)}">' for name in SHEETS)
     lost = words.gettext("Connection lost. Trying again…")
     return (
         f"<script>document.documentElement.lang='{words.language}';"
         f"document.documentElement.dataset.theme='{seen_by.theme}'</script>{sheets}"
-        f'<script defer src="{root}{STATIC_URL}/page.js?v={_stamp("page.js")}" data-lost="{escape(lost)}"></script>'
+        f'<script defer src="{root}{STATIC_URL}/page.js?v={stamp("page.js")}" data-lost="{escape(lost)}"></script>'
     )
 
 
 @cache
-def _stamp(name: str) -> str:
+def stamp(name: str) -> str:
+    """Return what changes when a static file does, for its address."""
     return hashlib.sha256((STATIC / name).read_bytes()).hexdigest()[:10]
 
 
@@ -83,7 +84,12 @@ def _brand(project: str) -> None:
 
 
 def _navigation(path: str, words: Words) -> None:
-    pages = {"/": words.gettext("Label"), "/overview": words.gettext("Overview"), "/try": words.gettext("Try")}
+    pages = {
+        "/": words.gettext("Label"),
+        "/overview": words.gettext("Overview"),
+        "/review": words.gettext("Review"),
+        "/try": words.gettext("Try"),
+    }
     with Tag("nav", "pages", aria_label=words.gettext("Pages")):
         for target, name in pages.items():
             Tag("a", text=name, href=target, aria_current="page" if target == path else None)

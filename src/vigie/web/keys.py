@@ -14,13 +14,20 @@ ACTIONS = {"undo": "u", "skip": "s", "flag": "f", "open": "o", "guidelines": "g"
 Pair = tuple[str, str]
 
 
-def assign(dimensions: Sequence[Dimension]) -> dict[str, dict[str, str]]:
+def assign(dimensions: Sequence[Dimension], *, reserved: str = "") -> dict[str, dict[str, str]]:
     """Give each label a key of its own.
 
     The first dimension takes the digits, in order. The others take letters that can be remembered: the label's first
     letter, else the first letter of another of its words, else any letter of it, else any letter. No letter depends on
     where a keyboard has it, so AZERTY, QWERTZ and QWERTY agree. Labels beyond the last free letter have no key; they
     can be clicked.
+
+    Parameters
+    ----------
+    dimensions
+        What is asked.
+    reserved
+        Letters that choose no label, besides those of `ACTIONS`.
 
     Returns
     -------
@@ -35,7 +42,7 @@ def assign(dimensions: Sequence[Dimension]) -> dict[str, dict[str, str]]:
     pairs = [(dimension.name, label) for dimension in dimensions for label in dimension.label_names]
     first = [pair for pair in pairs if pair[0] == dimensions[0].name]
     keys = {pair: digit for pair, digit in zip_longest(first, DIGITS[: len(first)]) if digit}
-    free = [letter for letter in LETTERS if letter not in ACTIONS.values()]
+    free = [letter for letter in LETTERS if letter not in {*ACTIONS.values(), *reserved}]
     for candidates in (_initial, _initials, _plain, lambda _: LETTERS):
         _give(candidates, [pair for pair in pairs if pair not in keys], keys=keys, free=free)
     return {

@@ -17,7 +17,7 @@ from vigie.web.desk import Desk, Journal, Refusal, Reply
 from vigie.web.frame import every
 from vigie.web.label_texts import setup
 from vigie.web.live import Shared
-from vigie.web.views import group_view, prediction_view, question_view, status_view
+from vigie.web.views import earlier, group_view, prediction_view, question_view, status_view
 from vigie.web.visit import Visit
 
 if TYPE_CHECKING:
@@ -214,11 +214,13 @@ class LabelPage:
             self._element.run_method("deliver", await asyncio.to_thread(self._views, asked))
 
     def _views(self, asked: "Sequence[Asked]") -> list[dict[str, Any]]:
-        spans = self._services.variable_parts
-        return [
-            question_view(one.question, one.prediction, one.text, variable=spans(one.text), words=self._words)
-            for one in asked
-        ]
+        return [self._view(one) for one in asked]
+
+    def _view(self, one: "Asked") -> dict[str, Any]:
+        spans = self._services.variable_parts(one.text)
+        view = question_view(one.question, one.prediction, one.text, variable=spans, words=self._words)
+        said = earlier(one.question, self._services.dimensions)
+        return view | {"chosen": said} if said else view
 
     async def _tell(self) -> None:
         status = await self._status.latest()

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from vigie.web.formats import DASH, fine_interval, fine_percent, interval, percent
+from vigie.web.review_views import measure_text
 from vigie.web.words import Words
 
 Status = Mapping[str, Any]
@@ -177,3 +178,24 @@ def _advice(found: Mapping[str, Any], advice: Mapping[str, Any], words: Words) -
         worthwhile=fine_percent(advice["worthwhile_gain"], words.language),
         agreement=agree,
     )
+
+
+def answers_view(status: Status, dimension: str, words: Words) -> dict[str, Any]:
+    """Return how far people agree about a dimension, how gold questions were answered, and what waits for a reviewer."""
+    found = status["quality"]
+    agreement, gold = found["agreement"].get(dimension) or {}, found["gold"]["accuracy"]
+    waiting = found["disagreements"] + found["doubts"] + found["too_fast"]
+    return {
+        "rows": [
+            (words.gettext("Cohen's kappa"), measure_text(agreement.get("kappa"), words)),
+            (words.gettext("Krippendorff's alpha"), measure_text(agreement.get("alpha"), words)),
+            (words.gettext("Gold right"), _gold_text(gold, words)),
+        ],
+        "link": words.ngettext("{n} answer to review", "{n} answers to review", waiting),
+    }
+
+
+def _gold_text(gold: Mapping[str, Any] | None, words: Words) -> str:
+    if gold is None:
+        return DASH
+    return f"{percent(gold['value'], words.language)} ({interval(gold['low'], gold['high'], words.language)})"

@@ -4,13 +4,13 @@ from typing import Any
 
 from vigie.web.elements import Tag
 from vigie.web.figures import calibration_figure
-from vigie.web.overview_numbers import advice_view, audited, calibration_text, measured, passing_view
+from vigie.web.overview_numbers import advice_view, answers_view, audited, calibration_text, measured, passing_view
 from vigie.web.overview_parts import Chart, Rebuilt
 from vigie.web.words import Words
 
 
 class Quality:
-    """Four cards: what was measured, whether confidence keeps its word, what passes, whether to go on.
+    """Five cards: what was measured, whether confidence keeps its word, what passes, whether to go on, how good answers are.
 
     Parameters
     ----------
@@ -34,6 +34,9 @@ class Quality:
         with Tag("section", "chart"):
             Tag("h2", text=say("Are more answers worth the while?"))
             self._advice = Rebuilt("div", "advice", self._build_advice)
+        with Tag("section", "chart"):
+            Tag("h2", text=say("How good are the answers?"))
+            self._answers = Rebuilt("div", "answers-quality", self._build_answers)
 
     def show(self, status: dict[str, Any], dimension: str) -> None:
         """Show what is known of a dimension."""
@@ -44,6 +47,7 @@ class Quality:
         self._calibrated.set_text(calibration_text(status, dimension, words))
         self._passing.show(passing_view(status, dimension, words))
         self._advice.show(advice_view(status, dimension, words))
+        self._answers.show(answers_view(status, dimension, words))
 
     def _build_measured(self, rows: list[dict[str, Any]]) -> None:
         say = self._words.gettext
@@ -78,3 +82,10 @@ class Quality:
         with Tag("p", "figure"):
             Tag("b", text=view["heading"])
         Tag("p", text=view["text"])
+
+    def _build_answers(self, view: dict[str, Any]) -> None:
+        for name, value in view["rows"]:
+            with Tag("p", "figure"):
+                Tag("span", text=name)
+                Tag("b", text=value)
+        Tag("a", text=view["link"], href="/review")

@@ -10,6 +10,7 @@ from vigie.web.frame import STATIC, STATIC_URL, current_visit, frame
 from vigie.web.label_page import Desks, LabelPage
 from vigie.web.live import Shared
 from vigie.web.overview_page import OverviewPage
+from vigie.web.review_page import ReviewPage
 from vigie.web.try_page import TryPage
 
 if TYPE_CHECKING:
@@ -34,6 +35,12 @@ def add(app: FastAPI, services: "Services", secret: str) -> None:
         seen_by = current_visit(services)
         with frame(services, seen_by, "/overview", seen_by.words.gettext("Overview")):
             OverviewPage(services, status, seen_by)
+
+    @ui.page("/review", dark=None)
+    def review() -> None:
+        seen_by = current_visit(services)
+        with frame(services, seen_by, "/review", seen_by.words.gettext("Review")):
+            ReviewPage(services, seen_by)
 
     @ui.page("/try", dark=None)
     def try_it() -> None:

@@ -15,8 +15,8 @@ def why(question: Question, words: Words) -> str:
     ----------
     question
         Its ``reason`` says ``why``: ``uncertain`` (with ``dimension`` and ``margin``, ``confidence`` or ``entropy``),
-        ``disagreement`` (with ``dimension``), ``different``, ``typical``, ``frequent``, ``largest``, ``random`` or
-        ``exception``; and
+        ``disagreement`` (with ``dimension``), ``doubt`` (with ``dimension``, ``label``, ``confidence`` and ``earlier``),
+        ``different``, ``typical``, ``frequent``, ``largest``, ``random`` or ``exception``; and
         perhaps that the group is ``new``, or that a rule says otherwise in one dimension, ``contested``.
     words
         The visitor's language.
@@ -33,8 +33,8 @@ def why(question: Question, words: Words) -> str:
 
 def _sentence(reason: Mapping[str, object], words: Words) -> str:
     why = reason.get("why")
-    if why == "uncertain":
-        return _unsure(reason, words)
+    if why in {"uncertain", "doubt"}:
+        return _unsure(reason, words) if why == "uncertain" else _doubtful(reason, words)
     if why == "disagreement":
         dimension = str(reason.get("dimension", ""))
         return words.gettext(
@@ -47,6 +47,16 @@ def _sentence(reason: Mapping[str, object], words: Words) -> str:
     if why == "different":
         return words.gettext("It is unlike everything labelled so far.")
     return words.gettext("Drawn at random.") if why == "random" else ""
+
+
+def _doubtful(reason: Mapping[str, object], words: Words) -> str:
+    dimension, said, sure = str(reason.get("dimension", "")), reason.get("earlier"), reason.get("confidence")
+    return words.gettext(
+        "Are you sure? You said {said}; had it not learned from that, the model would say {label} ({sure}).",
+        said=said.get(dimension, "") if isinstance(said, Mapping) else "",
+        label=reason.get("label", ""),
+        sure=percent(float(sure) if isinstance(sure, float | int) else 0.0, words.language),
+    )
 
 
 def _unsure(reason: Mapping[str, object], words: Words) -> str:

@@ -117,6 +117,13 @@ def _kept_view(text: str, variable: Sequence[tuple[int, int]], words: Words) -> 
     }
 
 
+def earlier(question: Question, dimensions: Sequence[Dimension]) -> dict[str, str]:
+    """Return what the annotator said before of a question that doubts it, as far as it can still be said; else nothing."""
+    said = question.reason.get("earlier")
+    labels = said if question.reason.get("why") == "doubt" and isinstance(said, Mapping) else {}
+    return {one.name: str(labels[one.name]) for one in dimensions if labels.get(one.name) in one.label_names}
+
+
 def prediction_view(prediction: Prediction, words: Words) -> dict[str, Any]:
     """Return a prediction as the page shows it beside a question."""
     return {

@@ -95,3 +95,25 @@ def test_ready_when_all_is_well_then_no_part_has_a_problem(services: Services):
 
 def test_variable_parts_when_a_number_varies_then_its_place_is_told(services: Services):
     assert services.variable_parts("user 42 logged in") == [(5, 7)]
+
+
+def test_status_when_people_disagree_then_quality_says_so_and_so_do_the_metrics(project: Project, services: Services):
+    for annotator, label in (("ann", "info"), ("bob", "error")):
+        services.labelling.annotate("disk 1 is full", {"severity": label}, annotator)
+
+    quality = services.status()["quality"]
+
+    assert (quality["disagreements"], quality["doubts"], quality["gold"]["groups"]) == (1, 0, 0)
+    assert b'vigie_review_waiting{why="disagreements"} 1.0' in services.metrics()
+    (case,) = services.review.disagreements().cases
+    services.review.mark_gold(case.group_id, "rev", {"severity": "error"})
+    quality = services.status()["quality"]
+    assert (quality["disagreements"], quality["gold"]["groups"]) == (0, 1)
+
+
+def test_learner_when_built_then_second_looks_follow_the_settings(project: Project):
+    learner = project.learner()
+
+    assert learner._checking is not None
+    shares = learner._checking._shares()
+    assert (shares.second, shares.gold, shares.doubts, shares.too_fast_seconds) == (0.05, 0.02, True, 0.4)

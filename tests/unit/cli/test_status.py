@@ -53,6 +53,21 @@ STATUS: dict[str, Any] = {
         },
         "category": {"target": None, "threshold": 0.75, "share": None, "more": None},
     },
+    "quality": {
+        "agreement": {
+            "severity": {
+                "kappa": {"value": 0.81, "low": 0.7, "high": 0.9, "n_groups": 1204, "n_annotators": 3},
+                "alpha": {"value": 0.79, "low": 0.68, "high": 0.88, "n_groups": 1204, "n_annotators": 3},
+            },
+            "category": {"kappa": None, "alpha": None},
+        },
+        "gold": {"groups": 4, "accuracy": {"value": 0.9, "low": 0.6, "high": 0.98, "n": 10}},
+        "disagreements": 2,
+        "doubts": 0,
+        "too_fast": 1,
+        "second_looks": 3,
+        "annotators": [],
+    },
     "automatic": {"value": 0.6, "low": 0.5, "high": 0.7},
     "answers_saved": {
         "n_answers": 100,
@@ -120,6 +135,20 @@ def test_report_when_all_is_well_then_shows_every_figure() -> None:
         "host-1",
     ):
         assert expected in text
+
+
+def test_report_when_answers_were_checked_then_says_how_good_they_are() -> None:
+    text = shown()
+
+    for expected in (
+        "severity agreed",
+        "Cohen's kappa 0.81 (0.70 to 0.90); Krippendorff's alpha 0.79 (0.68 to 0.88); groups answered twice: 1,204",
+        "90.0% right (60.0% to 98.0%; answers: 10)",
+        "2 people disagree, 1 too fast",
+    ):
+        assert expected in text
+    assert "category agreed" not in text
+    assert "doubted" not in text
 
 
 def test_report_when_nothing_happened_yet_then_says_what_to_start() -> None:

@@ -1,9 +1,12 @@
 import json
 
+import polars as pl
+
 from vigie.cli.train import as_plain, told
 from vigie.learner.audit import Estimate
 from vigie.learner.promotion import Verdict
 from vigie.learner.trainer import Trained
+from vigie.learner.training import DataSet
 
 ESTIMATE = Estimate(
     value=0.9,
@@ -25,6 +28,8 @@ def a_training(*, promote: bool = True) -> Trained:
         n_examples=1200,
         accuracy={"severity": ESTIMATE, "category": None},
         seconds=1.234,
+        data=DataSet(pl.Series([], dtype=pl.String), pl.DataFrame()),
+        held_out={},
     )
 
 

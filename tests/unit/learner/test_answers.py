@@ -90,3 +90,29 @@ def test_train_when_a_dimension_is_called_like_a_column_then_both_are_kept() -> 
 
     assert answers.train["count"].to_list() == [7]
     assert labels(answers.train, "count") == {1: "many"}
+
+
+def test_train_when_a_reviewer_settled_then_that_is_the_label_whatever_the_majority_says() -> None:
+    said = [
+        Said(1, "info", annotator="a"),
+        Said(1, "info", annotator="b"),
+        Said(1, "disk", "topic", annotator="a"),
+        Said(1, "network", "topic", annotator="b"),
+        Said(1, "warning", annotator="r", settled=True),
+        Said(1, "error", annotator="s", settled=True),
+    ]
+
+    answers = Answers.of(effective(*said), [SEVERITY, TOPIC])
+
+    assert labels(answers.train) == {1: "error"}
+    assert labels(answers.train, "topic") == {1: None}
+    assert answers.agreed == {"t1": {"severity": "error"}}
+
+
+def test_audit_when_a_reviewer_settled_then_the_group_still_only_measures() -> None:
+    said = [Said(1, "info", purpose="audit"), Said(1, "error", annotator="r", settled=True, purpose="train")]
+
+    answers = Answers.of(effective(*said), [SEVERITY])
+
+    assert labels(answers.train) == {}
+    assert labels(answers.audit) == {1: "error"}

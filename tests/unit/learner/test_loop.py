@@ -391,3 +391,56 @@ def test_step_when_many_answers_came_then_the_newest_version_says_how_many_were_
     assert saved is not None
     assert (saved.version, saved.n_answers) == ("1", 60)
     assert learner.details()["problem"] is None
+
+
+class Checking:
+    """Writes down what it is told; `failure` is raised instead."""
+
+    def __init__(self) -> None:
+        self.doubted: list[tuple[int, list[str]]] = []
+        self.planned: list[int] = []
+        self.failure: Exception | None = None
+
+    def doubt(self, effective: pl.DataFrame, *, labels: pl.DataFrame, held_out: Any, dimensions: Any) -> None:
+        if self.failure:
+            raise self.failure
+        self.doubted.append((len(labels), labels.columns))
+        for name, (rows, proba) in held_out.items():
+            assert labels[name].gather(rows).null_count() == 0
+            assert proba.shape == (len(rows), 3)
+
+    def plan(self, effective: pl.DataFrame) -> None:
+        self.planned.append(effective.height)
+
+    def details(self) -> dict[str, object]:
+        return {"found": len(self.doubted)}
+
+
+def test_step_when_a_training_ended_then_doubts_are_looked_for_once(store: Store, make_learner: LearnerMaker) -> None:
+    checking = Checking()
+    learner = make_learner().check_with(checking)
+    learner.step()
+    assert checking.doubted == []
+    answer(store, 10)
+
+    learner.step()
+    learner.step()
+
+    assert checking.doubted == [(9, ["severity", "template"])]
+    assert checking.planned[-1] == 10
+    assert learner.details()["doubts"] == {"found": 1}
+
+
+def test_step_when_looking_for_doubts_fails_then_it_is_said_and_training_goes_on(
+    store: Store, registry: MemoryRegistry, make_learner: LearnerMaker, clock: SettableClock
+) -> None:
+    checking = Checking()
+    checking.failure = ModelError("no doubt")
+    learner = make_learner().check_with(checking)
+    learner.step()
+    answer(store, 10)
+    learner.step()
+
+    assert registry.champion() == "1"
+    assert learner.details()["problem"] == "looking for doubtful answers failed: no doubt"
+    assert checking.planned

@@ -182,3 +182,17 @@ def test_parse_when_a_precision_is_promised_then_only_that_dimension_has_it():
     settings = parse(SMALL.replace('name = "mood"', 'name = "mood"\ntarget_precision = 0.98'))
 
     assert [one.target_precision for one in settings.dimensions] == [None, 0.98]
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("second_annotator_share = 1.5", "quality.second_annotator_share is 1.5; expected less than or equal to 1"),
+        ("gold_share = -0.1", "quality.gold_share is -0.1; expected greater than or equal to 0"),
+        ("too_fast_seconds = 61", "quality.too_fast_seconds is 61; expected less than or equal to 60"),
+        ('doubts = "maybe"', "quality.doubts is 'maybe'"),
+        ("gold_shares = 0.1", "quality.gold_shares is no setting; did you mean 'gold_share'?"),
+    ],
+)
+def test_load_when_quality_makes_no_sense_then_says_what_is_expected(line: str, expected: str) -> None:
+    assert refused(f"{SMALL}\n[quality]\n{line}\n").startswith(expected)

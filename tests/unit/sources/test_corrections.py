@@ -26,17 +26,19 @@ class Answers:
         family: str = "",
         *,
         is_exception: bool = False,
+        settled: bool = False,
         **labels: str | None,
     ) -> None:
         time = NOON + timedelta(seconds=len(self.rows))
         for dimension, label in labels.items():
             row = {"group_id": group_id, "annotator": annotator, "dimension": dimension, "label": label}
             about = {"message": message, "is_exception": is_exception, "family": family or f"t{group_id}"}
-            self.rows.append(row | about | {"id": len(self.rows) + 1, "created_at": time})
+            row |= about | {"settled": settled}
+            self.rows.append(row | {"id": len(self.rows) + 1, "created_at": time})
 
     def history(self) -> pl.DataFrame:
         kinds = {"id": pl.Int64, "group_id": pl.Int64, "annotator": pl.String, "dimension": pl.String}
-        kinds |= {"label": pl.String, "created_at": pl.Datetime("us", "UTC")}
+        kinds |= {"label": pl.String, "created_at": pl.Datetime("us", "UTC"), "settled": pl.Boolean}
         kinds |= {"message": pl.String, "is_exception": pl.Boolean, "family": pl.String}
         return pl.DataFrame(self.rows, schema=kinds)[::-1]
 
@@ -201,3 +203,18 @@ def test_source_when_an_answer_comes_later_then_only_it_is_dealt_with(answers: A
 
     assert source.poll(1000, 0.0)["offset"].to_list() == [20, 21]
     assert source.lag() == {("corrections", 0): 0}
+
+
+def test_corrections_when_a_reviewer_settles_then_that_wins_over_all_others(answers: Answers) -> None:
+    answers.add(7, "ann", severity="info", topic="disk")
+    answers.add(7, "bob", severity="error")
+    answers.add(7, "rev", severity="error", settled=True)
+    answers.add(7, "eve", severity="info", topic="disk")
+    answers.add(7, "zoe", severity="warning", settled=True)
+
+    assert [(one.id, one.labels) for one in corrections(answers.history())] == [
+        (2, {"severity": "info", "topic": "disk"}),
+        (3, {"topic": "disk"}),
+        (4, {"severity": "error", "topic": "disk"}),
+        (7, {"severity": "warning", "topic": "disk"}),
+    ]

@@ -38,6 +38,8 @@ def test_effective_when_there_is_nothing_then_has_its_columns(store: Store) -> N
         "created_at": pl.Datetime("us", "UTC"),
         "question_id": pl.Int64,
         "model_version": pl.String,
+        "duration_seconds": pl.Float64,
+        "settled": pl.Boolean,
     }
     assert effective.height == store.annotations.last_id() == store.annotations.count() == 0
 
@@ -100,6 +102,7 @@ def test_history_when_limited_then_returns_the_newest_first(store: Store, groups
         "duration_seconds": 0.25,
         "message": None,
         "is_exception": False,
+        "settled": False,
         "template": "a",
     }
     assert store.annotations.history()["label"].to_list() == ["info", None]

@@ -1,0 +1,1 @@
+"""How good the answers are: agreement, gold questions, doubted answers, pace; and what a reviewer settles."""
