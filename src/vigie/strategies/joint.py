@@ -10,9 +10,12 @@ from vigie.strategies import Candidates, Choice, FloatArray, IntArray
 
 _TOP = 10  # one group in so many tells how unsure a dimension is where it is least sure
 _SURE = 0.2  # below this a dimension is not stretched any more: it is sure everywhere
+_RAREST, _MOST_TIMES = 1e-3, 50.0  # a label's share of the traffic, and how many times as rare as others it counts
 
 
-def evened(uncertainties: Mapping[str, FloatArray]) -> dict[str, FloatArray]:
+def evened(
+    uncertainties: Mapping[str, FloatArray], rarities: Mapping[str, FloatArray] | None = None
+) -> dict[str, FloatArray]:
     """Return uncertainties on one scale: each dimension's is divided by its mean over its own most uncertain tenth.
 
     So a dimension of seventy labels, where everything seems unsure, does not drown one of two. But nothing is divided by less
@@ -22,13 +25,40 @@ def evened(uncertainties: Mapping[str, FloatArray]) -> dict[str, FloatArray]:
     ----------
     uncertainties
         By dimension, each of shape (n,) in [0, 1].
+    rarities
+        By dimension, as `rarity` returns them; uncertainties count so many times as much, whatever the scale.
 
     Examples
     --------
     >>> evened({"hard": np.array([0.8, 0.4]), "settled": np.array([0.0, 0.02])})
     {'hard': array([1. , 0.5]), 'settled': array([0. , 0.1])}
+    >>> evened({"hard": np.array([0.8, 0.4])}, {"hard": np.array([1.0, 4.0])})
+    {'hard': array([0.5, 1. ])}
     """
-    return {name: values / max(_top_mean(values), _SURE) for name, values in uncertainties.items()}
+    return {name: _evened(values, (rarities or {}).get(name)) for name, values in uncertainties.items()}
+
+
+def rarity(proba: FloatArray, sizes: IntArray) -> FloatArray:
+    """Return how much more is learned from each group for the rarity of the labels it may have, shape (n,), greater than 0.
+
+    It is 1 where labels are as frequent as each other, and grows with the root of how many times rarer than that a label is:
+    the errors of a rare label weigh as much in macro-F1 as those of a frequent one, and have fewer messages to be found in.
+
+    Parameters
+    ----------
+    proba
+        Label probabilities, shape (n, n_labels).
+    sizes
+        Messages in each group, shape (n,).
+
+    Examples
+    --------
+    >>> rarity(np.array([[1.0, 0.0], [0.0, 1.0]]), np.array([98, 2])).round(2)
+    array([0.71, 5.  ])
+    """
+    shares = sizes @ proba / max(sizes.sum(), 1)
+    times = proba @ (1 / np.maximum(shares, _RAREST)) / proba.shape[1]
+    return np.sqrt(np.minimum(times, _MOST_TIMES))
 
 
 def joint(uncertainties: Mapping[str, FloatArray], weights: Mapping[str, float] | None = None) -> FloatArray:
@@ -131,7 +161,8 @@ class Doubt:
         """Join the uncertainties of dimensions, each of shape (n,) in [0, 1]."""
         if not each or not len(candidates.sizes):
             return cls(candidates, {}, candidates.weights, weights)
-        even = evened(each)
+        sizes = candidates.sizes
+        even = evened(each, {name: rarity(proba, sizes) for name, proba in candidates.proba.items()})
         return cls(candidates, even, joint(even, weights) * candidates.weights, weights)
 
     def driver(self, row: int) -> str:
@@ -147,6 +178,11 @@ class Doubt:
         two = np.sort(self.candidates.proba[dimension][row])[-2:]
         gap = float(two[-1] - two[0]) if len(two) > 1 else 1.0
         return {"why": "uncertain", "dimension": dimension, "margin": round(gap, 4), "size": size}
+
+
+def _evened(values: FloatArray, rarities: FloatArray | None) -> FloatArray:
+    stretched = values if rarities is None else values * rarities
+    return stretched / max(_top_mean(stretched), 1e-12) * min(_top_mean(values) / _SURE, 1.0)
 
 
 def _top_mean(values: FloatArray) -> float:

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vigie.strategies import Candidates
-from vigie.strategies.joint import Doubt, best, choices, evened, joint, others
+from vigie.strategies.joint import Doubt, best, choices, evened, joint, others, rarity
 from vigie.strategies.uncertainty import margin
 
 
@@ -101,7 +101,7 @@ def test_doubt_when_a_settled_dimension_is_beside_an_open_one_then_the_open_one_
     top = int(np.argmax(doubt.scores))
 
     assert doubt.driver(top) == "open"
-    assert margin(unsettled)[top] == margin(unsettled).max()
+    assert margin(unsettled)[top] > 0.95
     assert doubt.reason(top)["dimension"] == "open"
 
 
@@ -123,3 +123,28 @@ def test_weights_when_groups_are_urgent_then_they_count_more() -> None:
     some = Candidates(pl.Series(["a", "b"]), np.array([9, 9]), {}, urgency=np.array([1.0, 2.0]))
 
     assert some.weights.tolist() == pytest.approx([np.log(10), 2 * np.log(10)])
+
+
+def test_rarity_when_labels_are_as_frequent_as_each_other_then_one() -> None:
+    proba = np.array([[0.9, 0.1], [0.1, 0.9], [0.5, 0.5]])
+
+    np.testing.assert_allclose(rarity(proba, np.array([4, 4, 2])), 1.0)
+
+
+def test_rarity_when_a_group_may_have_a_rare_label_then_more_by_traffic_and_bounded() -> None:
+    proba = np.array([[1.0, 0.0], [0.7, 0.3], [0.0, 1.0]])
+    some, fewer = rarity(proba, np.array([90, 5, 5])), rarity(proba, np.array([1_000_000, 5, 5]))
+
+    assert some[0] < 1 < some[1] < some[2]
+    assert fewer[2] > some[2]
+    assert fewer.max() < 8
+
+
+def test_doubt_when_two_groups_are_as_unsure_then_the_one_with_the_rare_label_first() -> None:
+    proba = np.array([[0.98, 0.01, 0.01]] * 50 + [[0.5, 0.49, 0.01], [0.5, 0.01, 0.49]])
+    sizes = np.array([100] * 25 + [1] * 25 + [10, 10])
+    proba[:25] = [0.01, 0.98, 0.01]
+    doubt = Doubt.of(Candidates(pl.Series(["t"] * 52), sizes, {"severity": proba}), margin, {})
+
+    assert int(np.argmax(doubt.scores)) == 51
+    assert int(np.argmax(doubt.each["severity"])) == 51
