@@ -85,6 +85,10 @@ class Services:
         """Return the character spans of a text that its template masks."""
         return self._project.text.variable_parts(text)
 
+    def prepare_similar(self) -> None:
+        """Make ready, in the background, for `Labelling.similar` to answer at once."""
+        self._project.neighbours.prepare()
+
     def push(self, messages: Sequence[bytes]) -> int:
         """Put messages in the inbox, all or none, and return how many.
 

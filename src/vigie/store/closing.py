@@ -19,11 +19,15 @@ CLOSED = (QuestionState.ANSWERED, QuestionState.SKIPPED, QuestionState.FLAGGED)
 
 @dataclass(frozen=True, slots=True)
 class Undone:
-    """What was taken back: the question, leased again; the labels given, by dimension; answered, skipped or flagged."""
+    """What was taken back: the question, leased again; the labels given, by dimension; answered, skipped or flagged.
+
+    ``also`` are the groups that had taken the answer along.
+    """
 
     question: Question
     labels: Mapping[str, str]
     action: str
+    also: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

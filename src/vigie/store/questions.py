@@ -1,7 +1,7 @@
 """Questions: leased to one annotator at a time, so that two people never get the same one."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
@@ -9,12 +9,12 @@ from sqlalchemy import Connection, delete, func, insert, select, update
 
 from vigie.errors import LabelError
 from vigie.labels import Question, QuestionKind
-from vigie.store import closing, leasing
+from vigie.store import alike, closing, leasing
 from vigie.store.bulk import chunks, storable
 from vigie.store.closing import Answer, Undone
 from vigie.store.engine import Database, Lock
 from vigie.store.leasing import LIVE, Lease
-from vigie.store.tables import GroupState, QuestionState, groups, questions
+from vigie.store.tables import GroupState, QuestionState, groups, question_state, questions
 
 UNDO_SECONDS = 600.0
 """How long a question that was taken back is leased."""
@@ -80,6 +80,7 @@ class Questions:
         *,
         model_version: str | None = None,
         duration_seconds: float | None = None,
+        also: Sequence[int] = (),
     ) -> list[int]:
         """Store labels for some or all dimensions and close the question; on disk when this returns.
 
@@ -93,6 +94,8 @@ class Questions:
             Whose prediction was shown.
         duration_seconds
             How long it took.
+        also
+            Groups that take the same answer, in the same transaction, as far as they may (see `Alike`).
 
         Returns
         -------
@@ -101,7 +104,8 @@ class Questions:
         Raises
         ------
         QuestionError
-            The question is not theirs any more.
+            The question is not theirs any more; or it was drawn for audit, or a group was never in the pool, and others
+            were to take the answer.
         LabelError
             No label is given.
         """
@@ -109,9 +113,11 @@ class Questions:
             raise LabelError(f"question {question_id} was answered without a label; give one, or skip the question")
         annotator = storable(annotator)
         given = Answer(labels, model_version, duration_seconds, self._database.now())
-        with self._database.write(Lock.QUESTIONS, durable=True) as connection:
+        locks = (Lock.POOL, Lock.QUESTIONS) if also else (Lock.QUESTIONS,)  # many groups: the stream changes them too
+        with self._database.write(*locks, durable=True) as connection:
             row = closing.held(connection, question_id, annotator)
-            return closing.answer(connection, row, annotator, given)
+            ids = closing.answer(connection, row, annotator, given)
+            return [*ids, *alike.answer(connection, row, annotator, given, also)] if also else ids
 
     def skip(self, question_id: int, annotator: str) -> None:
         """Close a question without an answer: this annotator is not asked about its group again, others may be.
@@ -140,16 +146,25 @@ class Questions:
     def undo(self, annotator: str, seconds: float = UNDO_SECONDS) -> Undone | None:
         """Take back the annotator's newest answer, skip or flag; may be called for any number of steps.
 
-        The question is leased to them again. What was answered stays in the history, followed by its withdrawal.
+        The question is leased to them again. What was answered stays in the history, followed by its withdrawal. Groups that
+        took the answer along are taken back with it.
 
         Returns
         -------
         What was taken back; None when there is nothing (left).
         """
-        now = self._database.now()
-        with self._database.write(Lock.QUESTIONS, durable=True) as connection:
+        now, annotator = self._database.now(), storable(annotator)
+        with self._database.write(Lock.POOL, Lock.QUESTIONS, durable=True) as connection:
             leasing.expire(connection, now)
-            return closing.undo(connection, storable(annotator), now, now + timedelta(seconds=seconds))
+            undone = closing.undo(connection, annotator, now, now + timedelta(seconds=seconds))
+            if undone is None:
+                return None
+            return replace(undone, also=tuple(alike.undo(connection, undone.question.id, annotator, now)))
+
+    def steps(self) -> int:
+        """Return how often people closed a question: an answer that several groups took is one step."""
+        with self._database.read() as connection:
+            return int(connection.execute(select(question_state.c.last_step)).scalar_one())
 
     def release(self, annotator: str, ids: Sequence[int]) -> None:
         """Give questions back before the lease ends; those that are not this annotator's are left alone."""
@@ -178,6 +193,7 @@ class Questions:
         with self._database.read() as connection:
             query = select(questions.c.state, func.count()).group_by(questions.c.state)
             counts = dict.fromkeys(map(str, QuestionState), 0) | dict(connection.execute(query).all())
+            del counts[QuestionState.DROPPED]
             expired = int(connection.execute(select(func.count()).where(late)).scalar_one())
         counts[QuestionState.OPEN] += expired
         counts[QuestionState.LEASED] -= expired

@@ -42,13 +42,14 @@ class GroupState(StrEnum):
 
 
 class QuestionState(StrEnum):
-    """What became of a question; an expired one is open again."""
+    """What became of a question; an expired one is open again, and one dropped is not asked any more."""
 
     OPEN = "open"
     LEASED = "leased"
     ANSWERED = "answered"
     SKIPPED = "skipped"
     FLAGGED = "flagged"
+    DROPPED = "dropped"
 
 
 class UtcTime(TypeDecorator[datetime]):
