@@ -57,8 +57,16 @@ class FakeLabelling:
         asked, self.questions = self.questions[:n], self.questions[n:]
         return [SimpleNamespace(question=q, prediction=a_prediction(), text=q.samples[0]) for q in asked]
 
-    def submit(self, question_id: int, annotator: str, labels: Mapping[str, str], **_rest: object) -> None:
-        self._note("submit", question_id, annotator, dict(labels))
+    def submit(
+        self, question_id: int, annotator: str, labels: Mapping[str, str], *, also: Sequence[int] = (), **_rest: object
+    ) -> tuple[int, ...]:
+        self._note("submit", question_id, annotator, dict(labels), *([list(also)] if also else []))
+        return tuple(also)[:2]
+
+    def similar(self, question_id: int, annotator: str) -> Any:
+        self._note("similar", question_id, annotator)
+        group = SimpleNamespace(group_id=9, text=LINE, count=17, similarity=0.81234, prediction=a_prediction())
+        return SimpleNamespace(groups=(group,), looked_at=40, of=50)
 
     def annotate(self, text: str, labels: Mapping[str, str], annotator: str) -> int:
         self._note("annotate", text, dict(labels), annotator)

@@ -17,6 +17,7 @@ from typing import Any
 import polars as pl
 
 from vigie.errors import QuestionError
+from vigie.labelling import Similar, SimilarGroup
 from vigie.labels import Dimension, Label, Origin, Prediction, Question, QuestionKind, Route, WordWeight
 from vigie.store.traffic import Series
 
@@ -113,6 +114,7 @@ class Undone:
     asked: Asked
     labels: dict[str, str]
     action: str
+    also: tuple[int, ...] = ()
 
 
 class FakeLabelling:
@@ -125,6 +127,10 @@ class FakeLabelling:
         self.given: list[tuple[str, str, Asked, dict[str, str]]] = []
         self.renewed: list[int] = []
         self.annotated: list[tuple[str, dict[str, str], str]] = []
+        self.along: dict[int, list[Asked]] = {}
+        self.taken_by_others: set[int] = set()
+        self.n_similar = 20
+        self.looked_at = 0
         self.delay = 0.0
         self.broken: Exception | None = None
 
@@ -166,8 +172,39 @@ class FakeLabelling:
         del self.leased[question_id]
         return asked
 
-    def submit(self, question_id: int, annotator: str, labels: Mapping[str, str], **_: object) -> None:
+    def submit(
+        self, question_id: int, annotator: str, labels: Mapping[str, str], *, also: Sequence[int] = (), **_: object
+    ) -> tuple[int, ...]:
         self.given.append(("answered", annotator, self._take(question_id, annotator), dict(labels)))
+        known = {asked.question.group_id: asked for asked in [*self.waiting, *(one for _, one in self.leased.values())]}
+        taken = [known[group_id] for group_id in also if group_id in known and group_id not in self.taken_by_others]
+        self.along[question_id] = taken
+        self.waiting = [asked for asked in self.waiting if asked not in taken]
+        self.leased = {name: pair for name, pair in self.leased.items() if pair[1] not in taken}
+        return tuple(asked.question.group_id for asked in taken)
+
+    def similar(self, question_id: int, annotator: str) -> Similar:
+        """Return all that wait or are held by this annotator, sharing words with the question, the most alike first."""
+        self._work()
+        holder, question = self.leased[question_id]
+        assert holder == annotator
+        if question.question.kind is QuestionKind.AUDIT:
+            raise QuestionError(f"question {question_id} was drawn for audit")
+        mine = [asked for name, asked in self.leased.values() if name == annotator]
+        others = [asked for asked in [*mine, *self.waiting] if asked is not question]
+        free = [asked for asked in others if asked.question.kind is QuestionKind.STRATEGY]
+        groups = [
+            SimilarGroup(
+                asked.question.group_id,
+                asked.question.count,
+                asked.text,
+                len(set(asked.text) & set(question.text)) / len(set(asked.text) | set(question.text)),
+                self._services.predict([asked.text])[0],
+            )
+            for asked in free
+        ]
+        chosen = sorted(groups, key=lambda group: -group.similarity)[: self.n_similar]
+        return Similar(tuple(chosen), self.looked_at or len(free), len(free))
 
     def skip(self, question_id: int, annotator: str) -> None:
         self.given.append(("skipped", annotator, self._take(question_id, annotator), {}))
@@ -183,7 +220,9 @@ class FakeLabelling:
         self.given.remove(mine[-1])
         action, _, asked, labels = mine[-1]
         self.leased[asked.question.id] = (annotator, asked)
-        return Undone(asked, labels, action)
+        along = self.along.pop(asked.question.id, [])
+        self.waiting = [*along, *self.waiting]
+        return Undone(asked, labels, action, tuple(one.question.group_id for one in along))
 
     def release(self, annotator: str, question_ids: Sequence[int]) -> None:
         freed = [self.leased.pop(name)[1] for name in question_ids if name in self.leased]
@@ -199,7 +238,7 @@ class FakeLabelling:
         return len(self.annotated)
 
     def n_answers(self) -> int:
-        return sum(given[0] == "answered" for given in self.given)
+        return sum(given[0] == "answered" for given in self.given) + sum(map(len, self.along.values()))
 
 
 class FakeServices:
@@ -266,6 +305,9 @@ class FakeServices:
 
     def variable_parts(self, text: str) -> list[tuple[int, int]]:
         return spans(text)
+
+    def prepare_similar(self) -> None:
+        pass
 
     def status(self) -> dict[str, Any]:
         seconds = time.monotonic() - self._born

@@ -1,95 +1,22 @@
 """The pages in Chromium, by keyboard, over services in memory."""
 
-import os
 import re
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
-from demo_run import CHROMIUM, FLAGS, STOPWATCH
+from demo_run import STOPWATCH
+from page_fixtures import answer, armed, chosen, eventually
 from vigie.errors import UnavailableError
 from web_fakes import LINES, FakeServices, the_dimensions
-from web_server import Stage, free_port, served
+from web_server import Stage, free_port
 
 EVIL = "<script>window.hacked = 1</script><img src=x onerror='window.hacked = 2'> user 42 said {{ 6 * 7 }}"
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(120)]
-
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[Stage]:
-    with served() as stage:
-        yield stage
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    if not CHROMIUM.exists():
-        if os.environ.get("CI") == "true":
-            pytest.fail("Chromium is missing; install it with: apt-get install chromium")
-        pytest.skip("Chromium is missing; install it with: apt-get install chromium")
-    with sync_playwright() as playwright:
-        yield playwright.chromium.launch(executable_path=str(CHROMIUM), args=FLAGS)
-
-
-@pytest.fixture
-def stage(running: Stage) -> Stage:
-    running.services = FakeServices(answers=37)
-    return running
-
-
-@pytest.fixture
-def visitor(browser: Browser) -> Iterator[Callable[..., Page]]:
-    """Open pages as new visitors; none may run into a script error."""
-    contexts: list[BrowserContext] = []
-    errors: list[str] = []
-
-    def visit(url: str, **options: object) -> Page:
-        contexts.append(browser.new_context(**{"viewport": {"width": 1280, "height": 860}, **options}))
-        page = contexts[-1].new_page()
-        page.on("pageerror", lambda error: errors.append(str(error)))
-        page.on("dialog", lambda dialog: dialog.accept())
-        page.goto(url)
-        return page
-
-    yield visit
-    for context in contexts:
-        context.close()
-    assert errors == []
-
-
-def armed(page: Page) -> str:
-    """Wait until the question on the page takes keys, and return its id."""
-    question = page.locator("[data-question][data-armed]")
-    question.wait_for()
-    return question.get_attribute("data-question") or ""
-
-
-def answer(page: Page, *keys: str) -> str:
-    """Answer the question on the page, wait for the next, and return the answered one's id."""
-    asked = armed(page)
-    for key in (*keys, "Enter"):
-        page.keyboard.press(key)
-    page.wait_for_function(
-        "(asked) => document.querySelector('[data-question]')?.dataset.question !== asked", arg=asked
-    )
-    page.wait_for_timeout(260)  # the same key within a quarter of a second counts as an accident
-    return asked
-
-
-def chosen(page: Page) -> list[str]:
-    return [one.get_attribute("data-label") or "" for one in page.locator(".label[aria-checked=true]").all()]
-
-
-def eventually(check: Callable[[], bool], seconds: float = 8.0) -> bool:
-    end = time.monotonic() + seconds
-    while not check() and time.monotonic() < end:
-        time.sleep(0.05)
-    return check()
 
 
 def test_label_when_thirty_questions_are_answered_then_each_next_one_is_there_at_once(
@@ -380,10 +307,10 @@ def test_label_when_keys_and_guidelines_are_asked_for_then_they_show_and_go(
     asked = armed(page)
 
     page.keyboard.press("?")
-    expect(page.locator("dialog")).to_be_visible()
+    expect(page.locator(".keys-dialog")).to_be_visible()
     page.keyboard.press("2")
     page.keyboard.press("Escape")
-    expect(page.locator("dialog")).not_to_be_visible()
+    expect(page.locator(".keys-dialog")).not_to_be_visible()
     page.keyboard.press("g")
     expect(page.locator(".drawer")).to_contain_text("Choose it when the line is about critical")
     page.keyboard.press("4")

@@ -10,12 +10,14 @@ from vigie.api.bodies import DEFAULT_ANNOTATOR, FORM, JSON, MULTIPART, Annotator
 from vigie.api.predictions import PredictionAnswer, as_json
 from vigie.api.problems import RefusedError, explain, responses
 from vigie.labels import Dimension, check_labels
+from vigie.store import MAX_GROUPS
 
 if TYPE_CHECKING:
     from vigie.app import Services
-    from vigie.labelling import Asked
+    from vigie.labelling import Asked, SimilarGroup
 
 MAX_ID = 2**63 - 1
+Id = Annotated[int, Field(ge=1, le=MAX_ID)]
 
 
 class LabelAnswer(BaseModel):
@@ -54,6 +56,11 @@ class Sent(Body):
     message: Text | None = Field(default=None, description="What the labels are about, where there is no question_id.")
     labels: dict[str, str] = Field(default_factory=dict, examples=[{"severity": "error"}])
     annotator: Annotator = DEFAULT_ANNOTATOR
+    also: list[Id] = Field(
+        default_factory=list,
+        max_length=MAX_GROUPS,
+        description="Groups from `/api/similar` that take the answer to the question along; only in JSON.",
+    )
 
 
 class SentAnswer(BaseModel):
@@ -62,6 +69,29 @@ class SentAnswer(BaseModel):
     status: str = Field(examples=["stored"])
     question_id: int | None
     labels: dict[str, str]
+    also: list[int] = Field(
+        description="The groups that took the answer along; left out are those that were answered, leased to somebody "
+        "else or drawn for audit meanwhile."
+    )
+
+
+class SimilarGroupAnswer(BaseModel):
+    """A group without an answer that is like the question's."""
+
+    group_id: int = Field(description="Send it back under `also`.")
+    message: str = Field(description="Its newest message.")
+    count: int = Field(description="How many messages it has.")
+    similarity: float = Field(description="Cosine between the two templates' vectors, in [-1, 1].")
+    prediction: PredictionAnswer
+
+
+class SimilarAnswer(BaseModel):
+    """Groups that may take the answer to a question along with it, the most similar first."""
+
+    question_id: int
+    groups: list[SimilarGroupAnswer]
+    looked_at: int = Field(description="How many groups were compared.")
+    of: int = Field(description="How many will be, once all are read.")
 
 
 def answers(services: "Services") -> APIRouter:
@@ -91,17 +121,41 @@ def answers(services: "Services") -> APIRouter:
     def send(fields: Fields) -> Response:
         """Store an answer, as JSON or as a form.
 
-        With `question_id` it answers that question; otherwise it is about `message`. Dimensions may be left out.
+        With `question_id` it answers that question; otherwise it is about `message`. Dimensions may be left out. Groups
+        under `also` take the same answer, in one transaction: all is stored or nothing, and one undo takes it back.
         """
         sent = _sent(fields, services.dimensions)
         check_labels(services.dimensions, sent.labels)
+        also: tuple[int, ...] = ()
         if sent.question_id is not None:
-            services.labelling.submit(sent.question_id, sent.annotator, sent.labels)
+            also = services.labelling.submit(sent.question_id, sent.annotator, sent.labels, also=sent.also)
+        elif sent.also:
+            raise RefusedError(422, "also is given without question_id; expected both, or neither")
         elif sent.message is not None:
             services.labelling.annotate(sent.message, sent.labels, sent.annotator)
         else:
             raise RefusedError(422, "question_id and message are both missing; expected one of them")
-        return reply({"status": "stored", "question_id": sent.question_id, "labels": sent.labels})
+        stored = {"status": "stored", "question_id": sent.question_id, "labels": sent.labels, "also": list(also)}
+        return reply(stored)
+
+    @router.get(
+        "/api/similar",
+        response_model=SimilarAnswer,
+        response_description="The groups, the most similar first",
+        responses=responses(404, 409, 422, 503),
+    )
+    def similar(
+        question_id: Annotated[int, Query(ge=1, le=MAX_ID, description="From `/get_message`; still this annotator's.")],
+        annotator: Annotated[Annotator, Query()] = DEFAULT_ANNOTATOR,
+    ) -> Response:
+        """Ask which groups are so much like a question's that they may take its answer along.
+
+        There are at most twenty; none that was answered or drawn for audit, or that somebody else is being asked about. A question
+        that was drawn for audit is answered alone (409).
+        """
+        found = services.labelling.similar(question_id, annotator)
+        groups = [_similar_group(group) for group in found.groups]
+        return reply({"question_id": question_id, "groups": groups, "looked_at": found.looked_at, "of": found.of})
 
     return router
 
@@ -117,6 +171,16 @@ def _never_null(schema: dict[str, Any]) -> dict[str, Any]:
     kinds = schema.get("anyOf", [schema])
     kept = {name: value for name, value in schema.items() if name not in {"anyOf", "default"}}
     return {**kept, **kinds[0]}
+
+
+def _similar_group(group: "SimilarGroup") -> dict[str, Any]:
+    return {
+        "group_id": group.group_id,
+        "message": group.text,
+        "count": group.count,
+        "similarity": round(group.similarity, 4),
+        "prediction": as_json(group.prediction),
+    }
 
 
 def _question(asked: "Asked", dimensions: tuple[Dimension, ...]) -> dict[str, Any]:
@@ -176,7 +240,7 @@ def send_body(dimensions: tuple[Dimension, ...]) -> dict[str, Any]:
     schema["anyOf"] = [{"required": ["question_id"]}, {"required": ["message"]}]
     schema["properties"] = fields
     schema["examples"] = [{"question_id": 12, **chosen}, {"message": "disk sda failed", "labels": chosen}]
-    plain = {name: _never_null(value) for name, value in fields.items() if name != "labels"}
+    plain = {name: _never_null(value) for name, value in fields.items() if name not in {"labels", "also"}}
     examples = [{"question_id": 12, **chosen}, {"message": "disk sda failed", **chosen}]
     form = {**schema, "properties": plain, "examples": examples}
     return {

@@ -2,14 +2,14 @@
 
 import asyncio
 from collections import OrderedDict, defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from vigie.errors import QuestionError, VigieError
 
 if TYPE_CHECKING:
-    from vigie.labelling import Asked, Labelling, Undone
+    from vigie.labelling import Asked, Labelling, Similar, Undone
 
 AHEAD = 5
 REMEMBERED = 10_000
@@ -33,6 +33,8 @@ class Reply:
         Whose prediction was shown.
     duration_seconds
         From showing the question to the key press.
+    also
+        Groups that take the same answer.
     """
 
     nonce: str
@@ -42,6 +44,16 @@ class Reply:
     labels: Mapping[str, str] = field(default_factory=dict)
     model_version: str | None = None
     duration_seconds: float | None = None
+    also: Sequence[int] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """What became of an answer that several groups were to take: how many were, how many did, and which questions that closed."""
+
+    wanted: int
+    taken: int
+    closed: list[int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,13 +114,16 @@ class Desk:
             self.held |= {asked.question.id: asked for asked in new}
             return list(new)
 
-    async def reply(self, reply: Reply) -> Refusal | None:
-        """Store a reply and return None, or why it could not be stored; a question refused for its labels stays held."""
+    async def reply(self, reply: Reply) -> Refusal | Applied | None:
+        """Store a reply; return why it could not be stored, or what became of it where several groups were to take it.
+
+        A question refused for its labels stays held.
+        """
         async with self._journal.lock(reply.annotator):
             if reply.nonce in self._journal:
                 return None
             try:
-                await asyncio.to_thread(self._store, reply)
+                taken = await asyncio.to_thread(self._store, reply)
             except QuestionError as error:
                 self.held.pop(reply.question_id, None)
                 return Refusal(gone=True, problem=str(error))
@@ -116,7 +131,18 @@ class Desk:
                 return Refusal(gone=False, problem=str(error))
             self._journal.add(reply.nonce)
             self.held.pop(reply.question_id, None)
+            if not reply.also:
+                return None
+            closed = [name for name, asked in self.held.items() if asked.question.group_id in taken]
+            for question_id in closed:
+                del self.held[question_id]
+            return Applied(len(reply.also), len(taken), closed)
+
+    async def similar(self, question_id: int) -> "Similar | None":
+        """Return the groups that may take the answer to a question along, or None when it is not held any more."""
+        if question_id not in self.held:
             return None
+        return await asyncio.to_thread(self._labelling.similar, question_id, self.annotator)
 
     async def undo(self) -> "Undone | None":
         """Take back this annotator's latest reply and hold its question again; None when there is none left."""
@@ -149,7 +175,8 @@ class Desk:
     def _lock(self) -> asyncio.Lock:
         return self._journal.lock(self.annotator)
 
-    def _store(self, reply: Reply) -> None:
+    def _store(self, reply: Reply) -> Sequence[int]:
+        """Store a reply and return the groups that took an answer along."""
         store: dict[Action, Callable[[], Any]] = {
             "answer": lambda: self._labelling.submit(
                 reply.question_id,
@@ -157,8 +184,9 @@ class Desk:
                 reply.labels,
                 model_version=reply.model_version,
                 duration_seconds=reply.duration_seconds,
+                also=reply.also,
             ),
             "skip": lambda: self._labelling.skip(reply.question_id, reply.annotator),
             "flag": lambda: self._labelling.flag(reply.question_id, reply.annotator),
         }
-        store[reply.action]()
+        return store[reply.action]() or ()

@@ -161,5 +161,5 @@ def test_texts_when_the_browser_fills_names_in_then_they_are_still_there(words: 
 
 
 def test_setup_when_made_then_actions_have_their_keys() -> None:
-    assert [action["key"] for action in setup([a_dimension()], "goal", EN)["actions"]] == ["u", "s", "f", "g", "?"]
-    assert [action["name"] for action in actions(EN) if action["needs_question"]] == ["skip", "flag"]
+    assert [action["key"] for action in setup([a_dimension()], "goal", EN)["actions"]] == ["u", "s", "f", "m", "g", "?"]
+    assert [action["name"] for action in actions(EN) if action["needs_question"]] == ["skip", "flag", "similar"]

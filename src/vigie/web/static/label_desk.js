@@ -1,6 +1,6 @@
 // The label page's desk. Questions are delivered ahead, so a key press shows the next one at once, without the network;
 // replies wait in an outbox, kept in the browser's storage, until the server says that they are stored.
-import { enterIsTaken, isForPage, keyOf, memory, neighbour, outbox, template } from "vigie-desk";
+import { enterIsTaken, isForPage, keyOf, memory, neighbour, outbox, similar, template } from "vigie-desk";
 
 const SAME_KEY_MS = 250; // a key pressed twice by accident comes again within this; nobody reads a message that fast
 const DOUBLE_CLICK_MS = 400;
@@ -8,6 +8,7 @@ const NOTICE_MS = 6000;
 
 export default {
   template,
+  mixins: [similar],
   props: { setup: Object },
   data() {
     return {
@@ -49,8 +50,11 @@ export default {
       memory.remember("saves-on-key", value);
     },
     panel(value) {
-      if (value === "keys") this.$refs.keys.showModal();
-      else if (this.$refs.keys.open) this.$refs.keys.close();
+      for (const name of ["keys", "similar"]) {
+        const dialog = this.$refs[name];
+        if (value === name) dialog.showModal();
+        else if (dialog.open) dialog.close();
+      }
     },
   },
   mounted() {
@@ -95,14 +99,14 @@ export default {
       const reply = outbox.waiting().find((one) => one.nonce === nonce);
       outbox.forget(nonce);
       this.countUnsent();
-      if (reply?.action === "answer") this.today = memory.countToday(this.annotator, -1);
+      if (reply?.action === "answer") this.countToday(-1);
       if (reply?.question && !gone) this.show({ ...reply.question, chosen: reply.labels });
       this.say(this.fill(gone ? this.texts.gone : this.texts.not_stored, { problem }), "problem");
     },
-    restore(question, labels, text, wasAnswer) {
-      if (wasAnswer) this.today = memory.countToday(this.annotator, -1);
+    restore(question, labels, text, answers) {
+      this.countToday(-answers);
       this.queue = this.queue.filter((one) => one.id !== question.id);
-      this.show({ ...question, chosen: wasAnswer ? labels : undefined });
+      this.show({ ...question, chosen: answers ? labels : undefined });
       this.say(text);
     },
     withdraw(ids) {
@@ -139,6 +143,7 @@ export default {
     },
     put(question) {
       this.armed = false;
+      if (this.panel === "similar") this.panel = null;
       this.current = question;
       this.chosen = question ? (question.chosen ?? this.predicted(question)) : {};
       this.shownAt = performance.now();
@@ -164,15 +169,16 @@ export default {
       this.chosen = { ...this.chosen, [dimension.name]: label.name };
       if (this.single && this.savesOnKey) this.accept(key);
     },
-    accept(key = "click") {
+    accept(key = "click", also = []) {
       if (!this.current || this.isDoubleClick(key)) return;
       if (!Object.keys(this.chosen).length) return this.say(this.texts.choose_first, "problem");
-      this.today = memory.countToday(this.annotator, 1);
-      this.send("answer", { labels: { ...this.chosen } }, key);
+      this.countToday(1);
+      this.send("answer", { labels: { ...this.chosen }, ...(also.length && { also }) }, key);
       this.say(this.fill(this.texts.saved, { labels: Object.values(this.chosenBefore).join(" · ") }));
     },
     act(name, key = "click") {
       if (name === "undo") this.$emit("undo", {});
+      else if (name === "similar") this.openSimilar();
       else if (name === "keys" || name === "guidelines") this.panel = this.panel === name ? null : name;
       else if (this.current && !this.isDoubleClick(key)) {
         this.send(name, { labels: {} }, key);
@@ -195,6 +201,9 @@ export default {
       this.next();
       this.$emit("reply", reply);
     },
+    countToday(more) {
+      this.today = memory.countToday(this.annotator, more);
+    },
     countUnsent() {
       const late = outbox.waiting().filter((reply) => Date.now() - reply.at > 2000);
       this.unsent = late.length;
@@ -204,6 +213,7 @@ export default {
     onKey(event) {
       if (!isForPage(event)) return;
       const key = keyOf(event);
+      if (this.panel === "similar") return this.onSimilarKey(event, key);
       if (key === null || (key === "Enter" && enterIsTaken(event.target))) return;
       if (key === "Escape") return (this.panel = null);
       if (this.$refs.keys.open && key !== "?") return;
@@ -218,9 +228,13 @@ export default {
       if (key === "Enter") return () => this.accept(key);
       const action = this.setup.actions.find((one) => one.key === key);
       if (action) return () => this.act(action.name, key);
+      const found = this.labelOf(key);
+      return found && (() => this.choose(found.dimension, found.label, key));
+    },
+    labelOf(key) {
       for (const dimension of this.setup.dimensions) {
         const label = dimension.labels.find((one) => one.key === key);
-        if (label) return () => this.choose(dimension, label, key);
+        if (label) return { dimension, label };
       }
       return null;
     },
