@@ -35,7 +35,7 @@ MAX_SIMILAR = 20
 LEAST_SIMILARITY = 0.3
 """Cosine below which groups are not offered as similar: of neighbours that share all labels, 1 to 8 % lie below."""
 
-_AT_ONCE = 100  # neighbours whose state is looked up together
+_AT_ONCE = 40  # neighbours whose state is looked up together
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,12 +213,11 @@ class Labelling:
         offers: list[Offer] = []
         for start in range(0, len(ids), _AT_ONCE):
             if len(offers) < n:
-                offers += self._store.alike.offers(annotator, ids[start : start + _AT_ONCE])
-        chosen = offers[:n]
-        predictions = self._predict([offer.text for offer in chosen]) if chosen else []
+                offers += self._store.alike.offers(annotator, ids[start : start + _AT_ONCE], n - len(offers))
+        predictions = self._predict([offer.text for offer in offers]) if offers else []
         alike = [
             SimilarGroup(offer.group_id, offer.count, offer.text, similarity[offer.group_id], prediction)
-            for offer, prediction in zip(chosen, predictions, strict=True)
+            for offer, prediction in zip(offers, predictions, strict=True)
         ]
         return Similar(tuple(alike), near.looked_at, near.of)
 

@@ -34,6 +34,9 @@ FIRST_SECONDS = 2.0
 """How long the first who asks waits for vectors; then it is answered from those that there are."""
 
 PAUSE_SECONDS = 5.0
+SETTLE_SECONDS = 1.0
+"""Who asks goes first: what came meanwhile is read after so long."""
+
 _GROWN = 1.5  # the n-grams are counted anew once there are so many times as many groups
 _FEW = 1_000  # groups that count as so many: a young pool grows by leaps
 _COUNTED = 20_000  # groups whose n-grams are counted
@@ -121,7 +124,7 @@ class Neighbours:
         embedder = knowing(getattr(model, "classifier", None))
         kind = "n-grams" if embedder is None else f"meanings of {_identity(embedder, model)}"
         situation = (self._store.pool.size(), self._store.annotations.last_id(), kind)
-        if situation == self._seen:
+        if situation == self._seen or (self._space is not None and self._stop.wait(SETTLE_SECONDS)):
             return
         group_ids = self._store.alike.groups(MAX_GROUPS)
         if embedder is None or self._space is None:

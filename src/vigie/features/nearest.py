@@ -47,9 +47,13 @@ class Nearest:
         """Drop all rows but these; ids that are not known do not matter."""
         wanted = np.fromiter(ids, dtype=np.int64, count=len(ids))
         with self._lock:
-            kept = [(some, rows, np.isin(some, wanted)) for some, rows in self._blocks]
+            ends = np.cumsum([len(some) for some, _ in self._blocks])[:-1]
+            there = np.split(np.isin(self.ids, wanted), ends) if self._blocks else []
+            kept = zip(self._blocks, there, strict=True)
             self._blocks = tuple(
-                (some, rows) if there.all() else (some[there], rows[there]) for some, rows, there in kept if there.any()
+                (some, rows) if there.all() else (some[there], rows[there])
+                for (some, rows), there in kept
+                if there.any()
             )
 
     def nearest(self, row: FloatArray | SingleArray, n: int, least: float = -1.0) -> tuple[IntArray, FloatArray]:
@@ -74,7 +78,9 @@ class Nearest:
         """
         blocks, single = self._blocks, row.astype(np.float32)
         ids = np.concatenate([np.zeros(0, dtype=np.int64), *(some for some, _ in blocks)])
-        cosines = np.concatenate([np.zeros(0, dtype=np.float32), *(rows @ single for _, rows in blocks)])
+        # Not `rows @ single`: BLAS waits for all its threads after each block, ten times longer where processors are busy.
+        products = [np.einsum("ij,j->i", rows, single) for _, rows in blocks]
+        cosines = np.concatenate([np.zeros(0, dtype=np.float32), *products])
         near = np.flatnonzero(cosines >= least)
         if len(near) > n:
             edge = np.partition(cosines[near], len(near) - n)[len(near) - n]

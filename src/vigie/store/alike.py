@@ -79,15 +79,15 @@ class Alike:
         with self._database.read() as connection:
             return frame(connection, query.where(among(connection, groups.c.id, group_ids)).order_by(groups.c.id))
 
-    def offers(self, annotator: str, group_ids: Sequence[int]) -> list[Offer]:
-        """Return those groups that may take an answer of this annotator, in the order given; none that they skipped."""
+    def offers(self, annotator: str, group_ids: Sequence[int], n: int) -> list[Offer]:
+        """Return the first `n` of those groups that may take an answer of this annotator; none that they skipped."""
         annotator = storable(annotator)
         with self._database.read() as connection:
             free = _free(connection, annotator, group_ids, self._database.now()).where(~_skipped(annotator))
             found = {row.id: row for row in connection.execute(free)}
-            texts = _newest(connection, list(found))
-        there = [found[group_id] for group_id in group_ids if group_id in found]
-        return [Offer(row.id, row.size, texts.get(row.id, row.template)) for row in there]
+            chosen = [found[group_id] for group_id in group_ids if group_id in found][:n]
+            texts = _newest(connection, [row.id for row in chosen])
+        return [Offer(row.id, row.size, texts.get(row.id, row.template)) for row in chosen]
 
     def taken(self, question_id: int) -> list[int]:
         """Return the groups that took the answer to a question along with it, in the order given."""
@@ -161,13 +161,15 @@ def _drawn() -> ColumnElement[bool]:
 def _free(connection: Connection, annotator: str, group_ids: Sequence[int], now: datetime) -> Select[Any]:
     """Select those groups that may take an answer of an annotator, each with the question that is open about it."""
     live = questions.alias("live")
+    # A bare column would make SQLite go through all open groups by their state.
+    unanswered = groups.c.state.concat("") == GroupState.OPEN
     is_free = (live.c.state == QuestionState.OPEN) | (live.c.annotator == annotator) | (live.c.leased_until <= now)
     return (
         select(
             groups.c.id, groups.c.count.label("size"), groups.c.template, live.c.id.label("question_id"), live.c.reason
         )
         .outerjoin(live, (live.c.group_id == groups.c.id) & live.c.state.in_(LIVE))
-        .where(among(connection, groups.c.id, group_ids), groups.c.state == GroupState.OPEN, ~_drawn())
+        .where(among(connection, groups.c.id, group_ids), unanswered, ~_drawn())
         .where(live.c.id.is_(None) | (is_free & (live.c.kind == QuestionKind.STRATEGY)))
     )
 

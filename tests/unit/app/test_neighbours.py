@@ -50,6 +50,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
 @pytest.fixture
 def found(store: Store, monkeypatch: pytest.MonkeyPatch) -> Iterator[Neighbours]:
     monkeypatch.setattr(neighbours, "PAUSE_SECONDS", 0.0)
+    monkeypatch.setattr(neighbours, "SETTLE_SECONDS", 0.0)
     made = Neighbours(store, lambda: None)
     yield made
     made.close()

@@ -284,10 +284,11 @@ def test_offers_when_asked_for_then_free_groups_come_in_the_order_given(
     store.record("kafka", a_labelled_batch("a", texts=["a, the newest"], offset=100))
     store.questions.replace([Draft(ids["b"], STRATEGY, 0)], STRATEGY)
 
-    offers = store.alike.offers("ann", [ids["b"], 999, ids["a"], ids["f"]])
+    offers = store.alike.offers("ann", [ids["b"], 999, ids["a"], ids["f"]], 10)
 
     assert [(offer.group_id, offer.count) for offer in offers] == [(ids["b"], 2), (ids["a"], 2), (ids["f"], 6)]
     assert offers[1].text in {"a", "a, the newest"}
+    assert store.alike.offers("ann", [ids["b"], ids["a"], ids["f"]], 2) == offers[:2]
 
 
 def test_offers_when_groups_are_taken_then_they_are_left_out(
@@ -299,9 +300,9 @@ def test_offers_when_groups_are_taken_then_they_are_left_out(
     skipped = next(one for one in store.questions.lease("ann", 6, 60) if one.template == "b")
     store.questions.skip(skipped.id, "ann")
 
-    assert [offer.group_id for offer in store.alike.offers("ann", sorted(ids.values()))] == [ids["a"], ids["f"]]
+    assert [offer.group_id for offer in store.alike.offers("ann", sorted(ids.values()), 10)] == [ids["a"], ids["f"]]
     clock.forward(61)
-    assert held.group_id in {offer.group_id for offer in store.alike.offers("ann", sorted(ids.values()))}
+    assert held.group_id in {offer.group_id for offer in store.alike.offers("ann", sorted(ids.values()), 10)}
 
 
 def test_groups_when_asked_for_then_the_largest_come_first_without_those_drawn(
