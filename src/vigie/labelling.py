@@ -198,7 +198,7 @@ class Labelling:
     def similar(self, question_id: int, annotator: str, n: int = MAX_SIMILAR) -> Similar:
         """Return at most `n` groups that may take the answer to a question along with it, the most similar first.
 
-        They are looked up in memory; predictions aside, it takes some 50 ms in a pool of 100,000 groups.
+        In a pool of 100,000 groups, all of them read, it takes some 80 ms of one processor with `linear.v1`; half are predictions.
 
         Raises
         ------
