@@ -21,6 +21,7 @@ OPERATIONS = [
     ("/api/messages", "POST"),
     ("/get_message", "GET"),
     ("/send", "POST"),
+    ("/api/similar", "GET"),
     *((path, "GET") for path in WITHOUT_PARAMETERS),
 ]
 # Where there are no parameters, there is nothing to get wrong.

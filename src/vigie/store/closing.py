@@ -21,7 +21,8 @@ CLOSED = (QuestionState.ANSWERED, QuestionState.SKIPPED, QuestionState.FLAGGED)
 class Undone:
     """What was taken back: the question, leased again; the labels given, by dimension; answered, skipped or flagged.
 
-    ``dropped`` are the questions about its exceptions, which nobody is asked any more, and ``exceptions`` their messages.
+    ``dropped`` are the questions about its exceptions, which nobody is asked any more, and ``exceptions`` their messages;
+    ``also`` are the groups that had taken the answer along.
     """
 
     question: Question
@@ -29,6 +30,7 @@ class Undone:
     action: str
     dropped: tuple[int, ...] = ()
     exceptions: tuple[str, ...] = ()
+    also: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

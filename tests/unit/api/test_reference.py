@@ -18,6 +18,7 @@ def test_openapi_when_read_then_every_operation_says_what_it_does_and_how_it_fai
         "post /api/feedback",
         "get /get_message",
         "post /send",
+        "get /api/similar",
         "get /healthz",
         "get /readyz",
         "get /metrics",
