@@ -63,10 +63,20 @@ class FakeLabelling:
         question_id: int,
         annotator: str,
         labels: Mapping[str, str],
+        *,
         exceptions: Sequence[str] = (),
+        also: Sequence[int] = (),
         **_rest: object,
-    ) -> None:
-        self._note("submit", question_id, annotator, dict(labels), *([list(exceptions)] if exceptions else []))
+    ) -> Any:
+        self._note(
+            "submit", question_id, annotator, dict(labels), *(list(given) for given in (exceptions, also) if given)
+        )
+        return SimpleNamespace(exceptions=(), also=tuple(also)[:2])
+
+    def similar(self, question_id: int, annotator: str) -> Any:
+        self._note("similar", question_id, annotator)
+        group = SimpleNamespace(group_id=9, text=LINE, count=17, similarity=0.81234, prediction=a_prediction())
+        return SimpleNamespace(groups=(group,), looked_at=40, of=50)
 
     def annotate(self, text: str, labels: Mapping[str, str], annotator: str) -> int:
         self._note("annotate", text, dict(labels), annotator)

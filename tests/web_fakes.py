@@ -18,6 +18,7 @@ import polars as pl
 
 from review_fakes import FakeReview
 from vigie.errors import QuestionError
+from vigie.labelling import Similar, SimilarGroup, Stored
 from vigie.labels import Dimension, Label, Origin, Prediction, Question, QuestionKind, Route, WordWeight
 from vigie.store.traffic import Series
 
@@ -116,6 +117,7 @@ class Undone:
     action: str
     dropped: tuple[int, ...] = ()
     exceptions: tuple[str, ...] = ()
+    also: tuple[int, ...] = ()
 
 
 class FakeLabelling:
@@ -128,6 +130,10 @@ class FakeLabelling:
         self.given: list[tuple[str, str, Asked, dict[str, str]]] = []
         self.renewed: list[int] = []
         self.annotated: list[tuple[str, dict[str, str], str]] = []
+        self.along: dict[int, list[Asked]] = {}
+        self.taken_by_others: set[int] = set()
+        self.n_similar = 20
+        self.looked_at = 0
         self.delay = 0.0
         self.broken: Exception | None = None
 
@@ -176,17 +182,49 @@ class FakeLabelling:
         labels: Mapping[str, str],
         *,
         exceptions: Sequence[str] = (),
+        also: Sequence[int] = (),
         **_: object,
-    ) -> list[Asked]:
+    ) -> Stored:
         asked = self._take(question_id, annotator)
         self.given.append(("answered", annotator, asked, dict(labels)))
         parts = [self._exception(asked.question, text, 1000 * question_id + n) for n, text in enumerate(exceptions)]
         self.leased |= {part.question.id: (annotator, part) for part in parts}
-        return parts
+        return Stored(tuple(parts), self._take_along(question_id, also))
 
     def _exception(self, parent: Question, text: str, number: int) -> Asked:
         question = replace(parent, id=number, parent_id=parent.id, message=text, reason={"why": "exception"})
         return Asked(question, self._services.predict([text])[0], text)
+
+    def _take_along(self, question_id: int, also: Sequence[int]) -> tuple[int, ...]:
+        known = {asked.question.group_id: asked for asked in [*self.waiting, *(one for _, one in self.leased.values())]}
+        taken = [known[group_id] for group_id in also if group_id in known and group_id not in self.taken_by_others]
+        self.along[question_id] = taken
+        self.waiting = [asked for asked in self.waiting if asked not in taken]
+        self.leased = {name: pair for name, pair in self.leased.items() if pair[1] not in taken}
+        return tuple(asked.question.group_id for asked in taken)
+
+    def similar(self, question_id: int, annotator: str) -> Similar:
+        """Return all that wait or are held by this annotator, sharing words with the question, the most alike first."""
+        self._work()
+        holder, question = self.leased[question_id]
+        assert holder == annotator
+        if question.question.kind is QuestionKind.AUDIT:
+            raise QuestionError(f"question {question_id} was drawn for audit")
+        mine = [asked for name, asked in self.leased.values() if name == annotator]
+        others = [asked for asked in [*mine, *self.waiting] if asked is not question]
+        free = [asked for asked in others if asked.question.kind is QuestionKind.STRATEGY]
+        groups = [
+            SimilarGroup(
+                asked.question.group_id,
+                asked.question.count,
+                asked.text,
+                len(set(asked.text) & set(question.text)) / len(set(asked.text) | set(question.text)),
+                self._services.predict([asked.text])[0],
+            )
+            for asked in free
+        ]
+        chosen = sorted(groups, key=lambda group: -group.similarity)[: self.n_similar]
+        return Similar(tuple(chosen), self.looked_at or len(free), len(free))
 
     def skip(self, question_id: int, annotator: str) -> None:
         self.given.append(("skipped", annotator, self._take(question_id, annotator), {}))
@@ -205,8 +243,16 @@ class FakeLabelling:
         for part in parts:
             del self.leased[part.question.id]
         self.leased[asked.question.id] = (annotator, asked)
-        dropped, texts = tuple(part.question.id for part in parts), tuple(part.text for part in parts)
-        return Undone(asked, labels, action, dropped, texts)
+        along = self.along.pop(asked.question.id, [])
+        self.waiting = [*along, *self.waiting]
+        return Undone(
+            asked,
+            labels,
+            action,
+            tuple(part.question.id for part in parts),
+            tuple(part.text for part in parts),
+            tuple(one.question.group_id for one in along),
+        )
 
     def release(self, annotator: str, question_ids: Sequence[int]) -> None:
         freed = [self.leased.pop(name)[1] for name in question_ids if name in self.leased]
@@ -222,7 +268,7 @@ class FakeLabelling:
         return len(self.annotated)
 
     def n_answers(self) -> int:
-        return sum(given[0] == "answered" for given in self.given)
+        return sum(given[0] == "answered" for given in self.given) + sum(map(len, self.along.values()))
 
 
 class FakeServices:
@@ -293,6 +339,9 @@ class FakeServices:
 
     def unlike_first(self, asked: Asked) -> list[str]:
         return [*asked.question.samples[::-1], asked.text]
+
+    def prepare_similar(self) -> None:
+        pass
 
     def status(self) -> dict[str, Any]:
         seconds = time.monotonic() - self._born

@@ -1,101 +1,25 @@
 """The pages in Chromium, by keyboard, over services in memory."""
 
-import os
 import re
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
-from demo_run import CHROMIUM, FLAGS, STOPWATCH
+from demo_run import STOPWATCH
+from page_fixtures import answer, armed, chosen, eventually
 from review_fakes import FakeReview
 from vigie.errors import UnavailableError
 from vigie.web.formats import DASH
 from web_fakes import LINES, FakeServices, the_dimensions
-from web_server import Stage, free_port, served
+from web_server import Stage, free_port
 
 EVIL = "<script>window.hacked = 1</script><img src=x onerror='window.hacked = 2'> user 42 said {{ 6 * 7 }}"
-expect.set_options(
-    timeout=60_000
-)  # a busy machine is slow, not wrong; the limit holds for this whole file and nothing else
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
-
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[Stage]:
-    with served() as stage:
-        yield stage
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    if not CHROMIUM.exists():
-        if os.environ.get("CI") == "true":
-            pytest.fail("Chromium is missing; install it with: apt-get install chromium")
-        pytest.skip("Chromium is missing; install it with: apt-get install chromium")
-    with sync_playwright() as playwright:
-        yield playwright.chromium.launch(executable_path=str(CHROMIUM), args=FLAGS)
-
-
-@pytest.fixture
-def stage(running: Stage) -> Stage:
-    running.services = FakeServices(answers=37)
-    return running
-
-
-@pytest.fixture
-def visitor(browser: Browser) -> Iterator[Callable[..., Page]]:
-    """Open pages as new visitors; none may run into a script error."""
-    contexts: list[BrowserContext] = []
-    errors: list[str] = []
-
-    def visit(url: str, **options: object) -> Page:
-        contexts.append(browser.new_context(**{"viewport": {"width": 1280, "height": 860}, **options}))
-        page = contexts[-1].new_page()
-        page.on("pageerror", lambda error: errors.append(str(error)))
-        page.on("dialog", lambda dialog: dialog.accept())
-        page.goto(url)
-        return page
-
-    yield visit
-    for context in contexts:
-        context.close()
-    assert errors == []
-
-
-def armed(page: Page) -> str:
-    """Wait until the question on the page takes keys, and return its id."""
-    question = page.locator("[data-question][data-armed]")
-    question.wait_for()
-    return question.get_attribute("data-question") or ""
-
-
-def answer(page: Page, *keys: str) -> str:
-    """Answer the question on the page, wait for the next, and return the answered one's id."""
-    asked = armed(page)
-    for key in (*keys, "Enter"):
-        page.keyboard.press(key)
-    page.wait_for_function(
-        "(asked) => document.querySelector('[data-question]')?.dataset.question !== asked", arg=asked
-    )
-    page.wait_for_timeout(260)  # the same key within a quarter of a second counts as an accident
-    return asked
-
-
-def chosen(page: Page) -> list[str]:
-    return [one.get_attribute("data-label") or "" for one in page.locator(".label[aria-checked=true]").all()]
-
-
-def eventually(check: Callable[[], bool], seconds: float = 60.0) -> bool:
-    end = time.monotonic() + seconds
-    while not check() and time.monotonic() < end:
-        time.sleep(0.05)
-    return check()
 
 
 def test_label_when_thirty_questions_are_answered_then_each_next_one_is_there_at_once(
@@ -199,67 +123,6 @@ def test_label_when_a_key_is_held_down_then_it_counts_once(stage: Stage, visitor
     page.keyboard.up("Enter")
 
     assert stage.labelling.n_answers() == 1
-
-
-def test_label_when_the_group_is_opened_then_exceptions_are_asked_next_and_undone_with_the_answer(
-    stage: Stage, visitor: Callable[..., Page]
-) -> None:
-    page = visitor(stage.url)
-    first = armed(page)
-    page.keyboard.press("o")
-    options = page.get_by_role("option")
-    expect(options).to_have_count(4)
-    expect(page.get_by_role("dialog")).to_contain_text("4 messages are kept of")
-    assert page.locator(".kept mark.varies").count() > 0
-
-    for key in ("j", "j", "Space", "ArrowUp", "Space", "k", "Space", "Space", "4"):
-        page.keyboard.press(key)
-    ticked = [one.inner_text() for one in page.locator(".kept [aria-selected=true] pre").all()]
-    expect(page.locator(".group-dialog .primary")).to_contain_text("Accept all but 2")
-    page.keyboard.press("Enter")
-
-    expect(page.locator(".covers")).to_have_text("Labels this message alone")
-    expect(page.locator(".message")).to_have_text(ticked[1])
-    given = stage.labelling.given[0]
-    assert (given[0], given[2].question.id, given[3]["severity"]) == ("answered", int(first), "critical")
-    page.keyboard.press("o")
-    expect(page.locator(".notice")).to_have_text("This question is about one message only.")
-    page.keyboard.press("u")
-    expect(page.locator(f"[data-question='{first}']")).to_be_visible()
-    page.keyboard.press("o")
-    expect(page.locator(".kept [aria-selected=true]")).to_have_count(2)
-    page.keyboard.press("Escape")
-    expect(page.get_by_role("dialog")).to_have_count(0)
-    assert stage.labelling.n_answers() == 0
-
-
-def test_label_when_the_group_is_used_by_mouse_then_the_same_happens(
-    stage: Stage, visitor: Callable[..., Page]
-) -> None:
-    page = visitor(stage.url)
-    armed(page)
-    page.get_by_role("button", name="Group", exact=False).first.click()
-    page.get_by_role("option").nth(1).click()
-    text = page.get_by_role("option").nth(1).locator("pre").inner_text()
-    page.locator(".group-dialog .primary").click()
-
-    expect(page.locator(".message")).to_have_text(text)
-    armed(page)
-    answer(page, "3")
-    assert eventually(lambda: stage.labelling.n_answers() == 2)
-    assert stage.labelling.given[1][2].text == text
-
-
-def test_label_when_only_one_message_is_kept_then_the_group_says_so(stage: Stage, visitor: Callable[..., Page]) -> None:
-    asked = stage.labelling.waiting[0]
-    only = replace(asked, question=replace(asked.question, samples=()))
-    stage.labelling.waiting[0] = only
-    page = visitor(stage.url)
-    armed(page)
-    page.keyboard.press("o")
-
-    expect(page.get_by_role("option")).to_have_count(1)
-    expect(page.locator(".alone")).to_have_text("There is nothing to compare it with.")
 
 
 @pytest.mark.parametrize(("key", "action"), [("s", "skipped"), ("f", "flagged")])

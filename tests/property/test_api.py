@@ -24,6 +24,7 @@ OPERATIONS = [
     ("/api/settle", "POST"),
     ("/api/gold", "POST"),
     ("/send", "POST"),
+    ("/api/similar", "GET"),
     *((path, "GET") for path in WITHOUT_PARAMETERS),
 ]
 # Where there are no parameters, there is nothing to get wrong.

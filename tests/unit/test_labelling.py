@@ -1,6 +1,7 @@
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -10,8 +11,8 @@ from builders import NOON, a_dimension, a_labelled_batch
 from learner_fakes import SEVERITY, TOPIC, KnowingModel
 from store_fixtures import SettableClock
 from vigie import plugins
-from vigie.errors import LabelError, QuestionError
-from vigie.labelling import REASONS, Asked, Labelling
+from vigie.errors import LabelError, QuestionError, UnknownQuestionError
+from vigie.labelling import REASONS, Asked, Labelling, Near
 from vigie.labels import Dimension, Origin, Prediction, Question, QuestionKind, Route
 from vigie.learner.ranking import audit_drafts, first_questions, rank
 from vigie.store import Draft, Store
@@ -45,9 +46,15 @@ def labelling(store: Store, clock: SettableClock) -> Labelling:
     return make(store, clock, DIMENSIONS)
 
 
-def make(store: Store, clock: SettableClock, dimensions: Sequence[Dimension]) -> Labelling:
+def make(store: Store, clock: SettableClock, dimensions: Sequence[Dimension], **more: Any) -> Labelling:
     return Labelling(
-        store=store, dimensions=lambda: dimensions, predict=predict, normalise=normalise, lease_seconds=60, clock=clock
+        store=store,
+        dimensions=lambda: dimensions,
+        predict=predict,
+        normalise=normalise,
+        lease_seconds=60,
+        clock=clock,
+        **more,
     )
 
 
@@ -286,7 +293,7 @@ def test_submit_when_messages_are_excepted_then_they_are_asked_next_with_their_t
     asked = ask_one(labelling)
     others = [sample for sample in asked.question.samples if sample != asked.text]
 
-    exceptions = labelling.submit(asked.question.id, "ann", {"severity": "info"}, exceptions=others)
+    exceptions = labelling.submit(asked.question.id, "ann", {"severity": "info"}, exceptions=others).exceptions
 
     assert [one.text for one in exceptions] == others
     assert [one.text for one in labelling.ask("ann", 2)] == others
@@ -312,7 +319,7 @@ def test_submit_when_an_exception_is_no_message_of_the_group_then_nothing_is_sto
 def test_submit_when_an_exception_has_exceptions_then_it_is_refused(labelling: Labelling) -> None:
     asked = ask_one(labelling)
     other = next(sample for sample in asked.question.samples if sample != asked.text)
-    (exception,) = labelling.submit(asked.question.id, "ann", {"severity": "info"}, exceptions=[other])
+    (exception,) = labelling.submit(asked.question.id, "ann", {"severity": "info"}, exceptions=[other]).exceptions
     labelling.ask("ann")
 
     with pytest.raises(LabelError, match="is about one message"):
@@ -324,7 +331,7 @@ def test_undo_when_an_answer_had_exceptions_then_says_which_questions_are_gone(l
     other = next(sample for sample in asked.question.samples if sample != asked.text)
     (exception,) = labelling.submit(
         asked.question.id, "ann", {"severity": "info"}, exceptions=[other], keep_exceptions=True
-    )
+    ).exceptions
 
     undone = labelling.undo("ann")
 
@@ -337,3 +344,136 @@ def test_annotate_when_given_then_the_message_is_kept_with_the_answer(labelling:
     labelling.annotate("disk 77 is full", {"severity": "error"}, "ann")
 
     assert store.annotations.told()["message"].to_list() == ["disk 77 is full"]
+
+
+@pytest.fixture
+def many(store: Store) -> dict[str, int]:
+    """Eight groups; those of one letter are as near to each other as the letters."""
+    letters = "abcdefgh"
+    store.record("files", a_labelled_batch(*letters, *letters, offset=100))
+    return {letter: group.id for letter in letters if (group := store.pool.find(letter)) is not None}
+
+
+def nearby(many: dict[str, int], looked_at: int = 8) -> Callable[[str, float], Near]:
+    def near(template: str, least: float) -> Near:
+        cosines = {many[letter]: 1 - abs(ord(letter) - ord(template)) / 8 for letter in many}
+        ids = sorted((one for one in cosines if cosines[one] >= least), key=lambda one: -cosines[one])
+        return Near(ids, [cosines[one] for one in ids], looked_at, 8)
+
+    return near
+
+
+def asked_about(store: Store, group_id: int, annotator: str = "ann") -> Question:
+    store.questions.replace([Draft(group_id, QuestionKind.STRATEGY, -1.0)], QuestionKind.STRATEGY)
+    return store.questions.lease(annotator, 1, 60)[0]
+
+
+def test_similar_when_groups_are_near_then_they_come_with_message_and_prediction(
+    store: Store, clock: SettableClock, many: dict[str, int]
+) -> None:
+    labelling = make(store, clock, DIMENSIONS, near=nearby(many, looked_at=6))
+    question = asked_about(store, many["a"])
+
+    similar = labelling.similar(question.id, "ann", 3)
+
+    assert [(one.text, one.count, one.similarity) for one in similar.groups] == [
+        ("b", 2, 0.875),
+        ("c", 2, 0.75),
+        ("d", 2, 0.625),
+    ]
+    assert similar.groups[0].prediction.template == "B"
+    assert (similar.looked_at, similar.of) == (6, 8)
+    assert len(labelling.similar(question.id, "ann").groups) == 5  # the others are too far away
+
+
+def test_similar_when_the_nearest_are_taken_then_it_goes_on_to_the_next(
+    store: Store, clock: SettableClock, many: dict[str, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vigie.labelling._AT_ONCE", 2)
+    labelling = make(store, clock, DIMENSIONS, near=nearby(many))
+    question = asked_about(store, many["a"])
+    asked_about(store, many["b"], "bob")
+    store.audit.draw([many["c"], many["d"]])
+
+    assert [one.text for one in labelling.similar(question.id, "ann", 2).groups] == ["e", "f"]
+
+
+def test_similar_when_nothing_tells_what_is_near_then_there_is_none(labelling: Labelling) -> None:
+    assert labelling.similar(ask_one(labelling).question.id, "ann").groups == ()
+
+
+def test_similar_when_the_question_is_not_theirs_then_refused(labelling: Labelling) -> None:
+    question = ask_one(labelling).question
+
+    with pytest.raises(QuestionError, match="not leased to 'bob'"):
+        labelling.similar(question.id, "bob")
+    with pytest.raises(UnknownQuestionError):
+        labelling.similar(999, "ann")
+
+
+def test_submit_when_similar_groups_take_it_then_says_which_did_and_undo_takes_all_back(
+    store: Store, clock: SettableClock, many: dict[str, int]
+) -> None:
+    labelling = make(store, clock, DIMENSIONS)
+    question = asked_about(store, many["a"])
+    asked_about(store, many["c"], "bob")
+
+    taken = labelling.submit(question.id, "ann", {"severity": "error"}, also=[many["b"], many["c"], many["d"]]).also
+
+    assert taken == (many["b"], many["d"])
+    assert given(store) == {(letter, "severity", "train"): "error" for letter in "abd"}
+    undone = labelling.undo("ann")
+    assert undone is not None
+    assert (undone.asked.question.id, undone.also) == (question.id, taken)
+    assert given(store) == {}
+
+
+@pytest.mark.parametrize("labels", [{}, {"severity": "fatal"}, {"colour": "red"}])
+def test_submit_when_labels_for_similar_groups_are_unknown_then_nothing_is_stored(
+    store: Store, clock: SettableClock, many: dict[str, int], labels: dict[str, str]
+) -> None:
+    question = asked_about(store, many["a"])
+
+    with pytest.raises(LabelError):
+        make(store, clock, DIMENSIONS).submit(question.id, "ann", labels, also=[many["b"]])
+
+    assert given(store) == {}
+
+
+def test_submit_when_too_many_groups_are_named_then_nothing_is_stored(labelling: Labelling, store: Store) -> None:
+    question = ask_one(labelling).question
+
+    with pytest.raises(LabelError, match="101 groups were to take the answer along; expected at most 100"):
+        labelling.submit(question.id, "ann", {"severity": "error"}, also=range(1, 102))
+
+    assert given(store) == {}
+
+
+def test_reasons_when_a_group_took_an_answer_along_then_that_one_is_described(
+    store: Store, clock: SettableClock, many: dict[str, int]
+) -> None:
+    question = asked_about(store, many["a"])
+    make(store, clock, DIMENSIONS).submit(question.id, "ann", {"severity": "error"}, also=[many["b"]])
+
+    along = store.questions.get(int(store.annotations.history()["question_id"][0]))
+
+    assert along is not None
+    assert along.reason["why"] in REASONS
+
+
+def test_submit_when_there_are_exceptions_and_similar_groups_then_says_both_and_undo_takes_both_back(
+    labelling: Labelling, store: Store, many: dict[str, int]
+) -> None:
+    asked = ask_one(labelling)
+    other = next(sample for sample in asked.question.samples if sample != asked.text)
+
+    stored = labelling.submit(
+        asked.question.id, "ann", {"severity": "info"}, exceptions=[other], also=[many["a"], many["b"]]
+    )
+
+    assert [one.text for one in stored.exceptions] == [other]
+    assert stored.also == (many["a"], many["b"])
+    undone = labelling.undo("ann")
+    assert undone is not None
+    assert (undone.exceptions, undone.also) == ((other,), stored.also)
+    assert store.annotations.told().is_empty()

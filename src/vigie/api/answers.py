@@ -10,14 +10,16 @@ from vigie.api.bodies import DEFAULT_ANNOTATOR, FORM, JSON, MULTIPART, Annotator
 from vigie.api.predictions import PredictionAnswer, as_json
 from vigie.api.problems import RefusedError, explain, responses
 from vigie.labels import Dimension, check_labels
+from vigie.store import MAX_GROUPS
 
 if TYPE_CHECKING:
     from vigie.app import Services
-    from vigie.labelling import Asked
+    from vigie.labelling import Asked, SimilarGroup
 
 MAX_ID = 2**63 - 1
 MAX_EXCEPTIONS = 100
-_LISTS = frozenset({"labels", "exceptions"})  # a form has neither objects nor lists
+Id = Annotated[int, Field(ge=1, le=MAX_ID)]
+_LISTS = frozenset({"labels", "exceptions", "also"})  # a form has neither objects nor lists
 
 
 class LabelAnswer(BaseModel):
@@ -61,6 +63,11 @@ class Sent(Body):
         max_length=MAX_EXCEPTIONS,
         description="Messages of the group, from `samples`, that the answer does not hold for: the next questions are about them.",
     )
+    also: list[Id] = Field(
+        default_factory=list,
+        max_length=MAX_GROUPS,
+        description="Groups from `/api/similar` that take the answer to the question along; only in JSON.",
+    )
 
 
 class SentAnswer(BaseModel):
@@ -69,6 +76,29 @@ class SentAnswer(BaseModel):
     status: str = Field(examples=["stored"])
     question_id: int | None
     labels: dict[str, str]
+    also: list[int] = Field(
+        description="The groups that took the answer along; left out are those that were answered, leased to somebody "
+        "else or drawn for audit meanwhile."
+    )
+
+
+class SimilarGroupAnswer(BaseModel):
+    """A group without an answer that is like the question's."""
+
+    group_id: int = Field(description="Send it back under `also`.")
+    message: str = Field(description="Its newest message.")
+    count: int = Field(description="How many messages it has.")
+    similarity: float = Field(description="Cosine between the two templates' vectors, in [-1, 1].")
+    prediction: PredictionAnswer
+
+
+class SimilarAnswer(BaseModel):
+    """Groups that may take the answer to a question along with it, the most similar first."""
+
+    question_id: int
+    groups: list[SimilarGroupAnswer]
+    looked_at: int = Field(description="How many groups were compared.")
+    of: int = Field(description="How many will be, once all are read.")
 
 
 def answers(services: "Services") -> APIRouter:
@@ -100,20 +130,46 @@ def answers(services: "Services") -> APIRouter:
 
         With `question_id` it answers that question; otherwise it is about `message`. Dimensions may be left out.
         `exceptions` are messages of the group that a question's answer does not hold for; `/get_message` asks about them next.
+        Groups under `also` take the same answer. All is stored in one transaction or nothing, and one undo takes it back.
         """
         sent = _sent(fields, services.dimensions)
         check_labels(services.dimensions, sent.labels)
+        also: tuple[int, ...] = ()
         if sent.question_id is not None:
-            services.labelling.submit(sent.question_id, sent.annotator, sent.labels, exceptions=sent.exceptions)
+            also = services.labelling.submit(
+                sent.question_id, sent.annotator, sent.labels, exceptions=sent.exceptions, also=sent.also
+            ).also
         elif sent.exceptions:
             raise RefusedError(
                 422, "exceptions are given without a question_id; they are of the group that it asks about"
             )
+        elif sent.also:
+            raise RefusedError(422, "also is given without question_id; expected both, or neither")
         elif sent.message is not None:
             services.labelling.annotate(sent.message, sent.labels, sent.annotator)
         else:
             raise RefusedError(422, "question_id and message are both missing; expected one of them")
-        return reply({"status": "stored", "question_id": sent.question_id, "labels": sent.labels})
+        stored = {"status": "stored", "question_id": sent.question_id, "labels": sent.labels, "also": list(also)}
+        return reply(stored)
+
+    @router.get(
+        "/api/similar",
+        response_model=SimilarAnswer,
+        response_description="The groups, the most similar first",
+        responses=responses(404, 409, 422, 503),
+    )
+    def similar(
+        question_id: Annotated[int, Query(ge=1, le=MAX_ID, description="From `/get_message`; still this annotator's.")],
+        annotator: Annotated[Annotator, Query()] = DEFAULT_ANNOTATOR,
+    ) -> Response:
+        """Ask which groups are so much like a question's that they may take its answer along.
+
+        There are at most twenty; none that was answered or drawn for audit, or that somebody else is being asked about. A question
+        that was drawn for audit, or is about one message that was excepted, is answered alone (409).
+        """
+        found = services.labelling.similar(question_id, annotator)
+        groups = [_similar_group(group) for group in found.groups]
+        return reply({"question_id": question_id, "groups": groups, "looked_at": found.looked_at, "of": found.of})
 
     return router
 
@@ -129,6 +185,16 @@ def _never_null(schema: dict[str, Any]) -> dict[str, Any]:
     kinds = schema.get("anyOf", [schema])
     kept = {name: value for name, value in schema.items() if name not in {"anyOf", "default"}}
     return {**kept, **kinds[0]}
+
+
+def _similar_group(group: "SimilarGroup") -> dict[str, Any]:
+    return {
+        "group_id": group.group_id,
+        "message": group.text,
+        "count": group.count,
+        "similarity": round(group.similarity, 4),
+        "prediction": as_json(group.prediction),
+    }
 
 
 def _question(asked: "Asked", dimensions: tuple[Dimension, ...]) -> dict[str, Any]:

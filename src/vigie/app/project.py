@@ -9,6 +9,7 @@ from typing import Any, Self
 import polars as pl
 
 from vigie import plugins
+from vigie.app.neighbours import Neighbours
 from vigie.app.parts import build, database_url, encoder_source, in_folder, suited
 from vigie.errors import SettingsError, UnknownPartError
 from vigie.features.encoder_cache import attach
@@ -123,6 +124,7 @@ class Project:
             predict=self.labeller.predict,
             normalise=self.labeller.templates,
             lease_seconds=self.settings.learning.lease_seconds,
+            near=self.neighbours.near,
         )
 
     @cached_property
@@ -135,6 +137,11 @@ class Project:
             clock=utc_now,
             seed=self.settings.learning.seed,
         )
+
+    @cached_property
+    def neighbours(self) -> Neighbours:
+        """Which groups are like another one."""
+        return Neighbours(self.store, lambda: self.labeller.model)
 
     def policy(self, settings: Settings) -> Policy:
         """Return the labelling policy that `settings` and the rules file make.
@@ -286,6 +293,8 @@ class Project:
 
     def close(self) -> None:
         """Close what was opened."""
+        if "neighbours" in self.__dict__:
+            self.neighbours.close()
         attach(None)
         if "store" in self.__dict__:
             self.store.close()

@@ -100,6 +100,10 @@ class Services:
         texts = list(dict.fromkeys([*asked.question.samples, asked.text]))
         return unlike_first(texts, asked.question.template, self._project.text, reference=asked.text)
 
+    def prepare_similar(self) -> None:
+        """Make ready, in the background, for `Labelling.similar` to answer at once."""
+        self._project.neighbours.prepare()
+
     def push(self, messages: Sequence[bytes]) -> int:
         """Put messages in the inbox, all or none, and return how many.
 

@@ -1,5 +1,6 @@
 """Short dense rows from long sparse ones, so that texts alike lie close: a fixed random projection of hashed TF-IDF."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -23,8 +24,14 @@ def vectors(texts: pl.Series) -> FloatArray:
 
     Rows have length 1, those of texts without any n-gram 0. Nothing is random: the same texts give the same rows.
     """
+    return fitted(texts)(texts)
+
+
+def fitted(texts: pl.Series) -> Callable[[pl.Series], FloatArray]:
+    """Return what says where texts, these or others, lie among these; of n-grams that none of these has, nothing is seen."""
     features = HashedTfidf(bits=_BITS).fit(texts)
-    return project(features.transform(texts), features.arrays()["buckets"].astype(np.int64))
+    buckets = features.arrays()["buckets"].astype(np.int64)
+    return lambda others: project(features.transform(others), buckets)
 
 
 def project(rows: csr_matrix, buckets: IndexArray, n_dimensions: int = N_DIMENSIONS) -> FloatArray:

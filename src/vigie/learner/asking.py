@@ -200,9 +200,9 @@ class Asker:
 
     def _stuck(self, n_audited: int) -> int:
         """Return 1 when people answer, but not the audit questions that wait, perhaps skipped by all: go on with another."""
-        n_answered = self._store.pool.answered()
-        audited_before, answered_before = self._progress
-        stuck = n_audited == audited_before and n_answered - answered_before >= STUCK * self._audit_every
+        n_steps = self._store.questions.steps()  # not groups: one answer may go to many
+        audited_before, steps_before = self._progress
+        stuck = n_audited == audited_before and n_steps - steps_before >= STUCK * self._audit_every
         if stuck or n_audited != audited_before:
-            self._progress = (n_audited, n_answered)
+            self._progress = (n_audited, n_steps)
         return int(stuck)

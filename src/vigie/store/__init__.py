@@ -11,6 +11,7 @@ import numpy as np
 import polars as pl
 
 from vigie.store.address import connect
+from vigie.store.alike import MAX_GROUPS, Alike, Offer
 from vigie.store.annotations import Annotations
 from vigie.store.audit import Audit
 from vigie.store.checkpoints import Checkpoints
@@ -30,6 +31,8 @@ from vigie.store.traffic import Series, Traffic
 from vigie.store.upgrade import upgrade
 
 __all__ = [
+    "MAX_GROUPS",
+    "Alike",
     "Annotations",
     "Audit",
     "CheckDraft",
@@ -39,6 +42,7 @@ __all__ = [
     "Group",
     "GroupState",
     "Inbox",
+    "Offer",
     "Pool",
     "Presence",
     "QuestionState",
@@ -69,6 +73,8 @@ class Store:
         What people answered.
     questions
         What people are asked.
+    alike
+        Which groups may take an answer together.
     audit
         Which groups were drawn at random to measure.
     checks
@@ -100,6 +106,7 @@ class Store:
         self.pool = pool
         self.annotations = Annotations(database)
         self.questions = Questions(database, audit_every=audit_every)
+        self.alike = Alike(database)
         self.audit = Audit(database)
         self.checks = Checks(database)
         self.checkpoints = Checkpoints(database)

@@ -32,7 +32,8 @@ _KEPT = (
 class Undone:
     """What was taken back: the question, leased again; the labels given, by dimension; answered, skipped or flagged.
 
-    ``dropped`` are the questions about its exceptions, which nobody is asked any more, and ``exceptions`` their messages.
+    ``dropped`` are the questions about its exceptions, which nobody is asked any more, and ``exceptions`` their messages;
+    ``also`` are the groups that had taken the answer along.
     """
 
     question: Question
@@ -40,6 +41,7 @@ class Undone:
     action: str
     dropped: tuple[int, ...] = ()
     exceptions: tuple[str, ...] = ()
+    also: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """Questions: leased to one annotator at a time, so that two people never get the same one."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
@@ -9,12 +9,19 @@ from sqlalchemy import Connection, delete, func, insert, select, update
 
 from vigie.errors import LabelError
 from vigie.labels import Question, QuestionKind
-from vigie.store import closing, leasing
+from vigie.store import alike, closing, leasing
 from vigie.store.bulk import chunks, storable
 from vigie.store.closing import Answer, Undone
 from vigie.store.engine import Database, Lock
 from vigie.store.leasing import LIVE, Lease
-from vigie.store.tables import MAX_MESSAGE_CHARACTERS, GroupState, QuestionState, groups, questions
+from vigie.store.tables import (
+    MAX_MESSAGE_CHARACTERS,
+    GroupState,
+    QuestionState,
+    groups,
+    question_state,
+    questions,
+)
 
 UNDO_SECONDS = 600.0
 """How long a question that was taken back is leased."""
@@ -84,6 +91,7 @@ class Questions:
         duration_seconds: float | None = None,
         exceptions: Sequence[str] = (),
         lease_seconds: float | None = None,
+        also: Sequence[int] = (),
     ) -> list[int]:
         """Store labels for some or all dimensions and close the question; on disk when this returns.
 
@@ -101,6 +109,8 @@ class Questions:
             Messages of the group that this does not hold for; each becomes a question of its own.
         lease_seconds
             For how long those questions are this annotator's; left out, they are open, and this annotator's turn comes first.
+        also
+            Groups that take the same answer, in the same transaction, as far as they may (see `Alike`).
 
         Returns
         -------
@@ -109,7 +119,8 @@ class Questions:
         Raises
         ------
         QuestionError
-            The question is not theirs any more.
+            The question is not theirs any more; or it was drawn for audit or is about one message, or a group was never in
+            the pool, and others were to take the answer.
         LabelError
             No label is given, or an exception is too long.
         """
@@ -118,9 +129,11 @@ class Questions:
         annotator, now = storable(annotator), self._database.now()
         until = None if lease_seconds is None else now + timedelta(seconds=lease_seconds)
         given = Answer(labels, model_version, duration_seconds, now, _messages(exceptions), until)
-        with self._database.write(Lock.QUESTIONS, durable=True) as connection:
+        locks = (Lock.POOL, Lock.QUESTIONS) if also else (Lock.QUESTIONS,)  # many groups: the stream changes them too
+        with self._database.write(*locks, durable=True) as connection:
             row = closing.held(connection, question_id, annotator)
-            return closing.answer(connection, row, annotator, given)
+            ids = closing.answer(connection, row, annotator, given)
+            return [*ids, *alike.answer(connection, row, annotator, given, also)] if also else ids
 
     def exceptions(self, question_id: int) -> list[Question]:
         """Return the questions about exceptions of an answer that wait to be answered, in the order given."""
@@ -161,16 +174,25 @@ class Questions:
     def undo(self, annotator: str, seconds: float = UNDO_SECONDS) -> Undone | None:
         """Take back the annotator's newest answer, skip or flag; may be called for any number of steps.
 
-        The question is leased to them again. What was answered stays in the history, followed by its withdrawal.
+        The question is leased to them again. What was answered stays in the history, followed by its withdrawal. Groups that
+        took the answer along are taken back with it.
 
         Returns
         -------
         What was taken back; None when there is nothing (left).
         """
-        now = self._database.now()
-        with self._database.write(Lock.QUESTIONS, durable=True) as connection:
+        now, annotator = self._database.now(), storable(annotator)
+        with self._database.write(Lock.POOL, Lock.QUESTIONS, durable=True) as connection:
             leasing.expire(connection, now)
-            return closing.undo(connection, storable(annotator), now, now + timedelta(seconds=seconds))
+            undone = closing.undo(connection, annotator, now, now + timedelta(seconds=seconds))
+            if undone is None:
+                return None
+            return replace(undone, also=tuple(alike.undo(connection, undone.question.id, annotator, now)))
+
+    def steps(self) -> int:
+        """Return how often people closed a question: an answer that several groups took is one step."""
+        with self._database.read() as connection:
+            return int(connection.execute(select(question_state.c.last_step)).scalar_one())
 
     def release(self, annotator: str, ids: Sequence[int]) -> None:
         """Give questions back before the lease ends; those that are not this annotator's are left alone."""

@@ -2,14 +2,14 @@
 
 import asyncio
 from collections import OrderedDict, defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from vigie.errors import QuestionError, VigieError
 
 if TYPE_CHECKING:
-    from vigie.labelling import Asked, Labelling, Undone
+    from vigie.labelling import Asked, Labelling, Similar, Stored, Undone
 
 AHEAD = 5
 REMEMBERED = 10_000
@@ -35,6 +35,8 @@ class Reply:
         From showing the question to the key press.
     exceptions
         Messages of the group that the answer does not hold for.
+    also
+        Groups that take the same answer.
     """
 
     nonce: str
@@ -45,6 +47,16 @@ class Reply:
     model_version: str | None = None
     duration_seconds: float | None = None
     exceptions: tuple[str, ...] = ()
+    also: Sequence[int] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """What became of an answer that several groups were to take: how many were, how many did, and which questions that closed."""
+
+    wanted: int
+    taken: int
+    closed: list[int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,13 +123,16 @@ class Desk:
             self.held |= {asked.question.id: asked for asked in new}
             return list(new)
 
-    async def reply(self, reply: Reply) -> Refusal | None:
-        """Store a reply and return None, or why it could not be stored; a question refused for its labels stays held."""
+    async def reply(self, reply: Reply) -> Refusal | Applied | None:
+        """Store a reply; return why it could not be stored, or what became of it where several groups were to take it.
+
+        A question refused for its labels stays held.
+        """
         async with self._journal.lock(reply.annotator):
             if reply.nonce in self._journal:
                 return None
             try:
-                excepted = await asyncio.to_thread(self._store, reply)
+                stored = await asyncio.to_thread(self._store, reply)
             except QuestionError as error:
                 self.held.pop(reply.question_id, None)
                 return Refusal(gone=True, problem=str(error))
@@ -125,10 +140,21 @@ class Desk:
                 return Refusal(gone=False, problem=str(error))
             self._journal.add(reply.nonce)
             self.held.pop(reply.question_id, None)
-            if reply.annotator == self.annotator:
-                self.held |= {asked.question.id: asked for asked in excepted}
-                self._excepted += excepted
+            if stored is not None and reply.annotator == self.annotator:
+                self.held |= {asked.question.id: asked for asked in stored.exceptions}
+                self._excepted += stored.exceptions
+            if stored is None or not reply.also:
+                return None
+            closed = [name for name, asked in self.held.items() if _took_along(asked, stored.also)]
+            for question_id in closed:
+                del self.held[question_id]
+            return Applied(len(reply.also), len(stored.also), closed)
+
+    async def similar(self, question_id: int) -> "Similar | None":
+        """Return the groups that may take the answer to a question along, or None when it is not held any more."""
+        if question_id not in self.held:
             return None
+        return await asyncio.to_thread(self._labelling.similar, question_id, self.annotator)
 
     async def undo(self) -> "Undone | None":
         """Take back this annotator's latest reply and hold its question again; None when there is none left."""
@@ -162,8 +188,9 @@ class Desk:
     def _lock(self) -> asyncio.Lock:
         return self._journal.lock(self.annotator)
 
-    def _store(self, reply: Reply) -> "list[Asked]":
-        store: dict[Action, Callable[[], list[Asked] | None]] = {
+    def _store(self, reply: Reply) -> "Stored | None":
+        """Store a reply and return what came of an answer."""
+        store: dict[Action, Callable[[], Stored | None]] = {
             "answer": lambda: self._labelling.submit(
                 reply.question_id,
                 reply.annotator,
@@ -172,8 +199,13 @@ class Desk:
                 duration_seconds=reply.duration_seconds,
                 exceptions=reply.exceptions,
                 keep_exceptions=True,
+                also=reply.also,
             ),
             "skip": lambda: self._labelling.skip(reply.question_id, reply.annotator),
             "flag": lambda: self._labelling.flag(reply.question_id, reply.annotator),
         }
-        return store[reply.action]() or []
+        return store[reply.action]()
+
+
+def _took_along(asked: "Asked", group_ids: Sequence[int]) -> bool:
+    return asked.question.group_id in group_ids and asked.question.parent_id is None

@@ -7,8 +7,10 @@ from itertools import zip_longest
 from vigie.labels import Dimension
 
 DIGITS = "1234567890"
-LETTERS = "abcdefghijklmnopqrstuvwxyz"
-ACTIONS = {"undo": "u", "skip": "s", "flag": "f", "open": "o", "guidelines": "g", "keys": "?"}
+LETTERS = "abcdefghilmnopqrstuvwxyzjk"
+"""As they are given to labels that none of their own is left for; j and k move in the panels."""
+
+ACTIONS = {"undo": "u", "skip": "s", "flag": "f", "open": "o", "similar": "m", "guidelines": "g", "keys": "?"}
 """What the other keys do; with Enter they never choose a label."""
 
 Pair = tuple[str, str]

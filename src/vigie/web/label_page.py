@@ -13,11 +13,11 @@ from nicegui.events import GenericEventArguments
 from pydantic import TypeAdapter, ValidationError
 
 from vigie.errors import VigieError
-from vigie.web.desk import Desk, Journal, Refusal, Reply
+from vigie.web.desk import Applied, Desk, Journal, Refusal, Reply
 from vigie.web.frame import every
-from vigie.web.label_texts import setup
+from vigie.web.label_texts import applied_text, setup
 from vigie.web.live import Shared
-from vigie.web.views import earlier, group_view, prediction_view, question_view, status_view
+from vigie.web.views import earlier, group_view, prediction_view, question_view, similar_view, status_view
 from vigie.web.visit import Visit
 
 if TYPE_CHECKING:
@@ -112,6 +112,7 @@ class LabelPage:
         self._element.on("reply", self._reply)
         self._element.on("undo", self._undo)
         self._element.on("open", self._open)
+        self._element.on("similar", self._similar)
         self._client.on_delete(lambda: desks.leave(self._client.id))
         every(TICK_SECONDS, self._tick)
 
@@ -133,17 +134,19 @@ class LabelPage:
         if self._desk is None:
             return
         nonce = str(event.args.get("nonce", ""))
-        refusal = await self._stored(self._desk, event.args)
-        if refusal is None:
-            self._element.run_method("confirm", nonce)
+        stored = await self._stored(self._desk, event.args)
+        if isinstance(stored, Refusal):
+            self._element.run_method("refuse", nonce, stored.gone, stored.problem)
         else:
-            self._element.run_method("refuse", nonce, refusal.gone, refusal.problem)
+            self._element.run_method("confirm", nonce)
         if excepted := self._desk.take_excepted():
             self._element.run_method("deliverNext", await asyncio.to_thread(self._views, excepted))
+        if isinstance(stored, Applied):
+            self._element.run_method("applied", stored.taken, stored.closed, applied_text(stored, self._words))
         with suppress(VigieError):  # the next tick tries again, and says what is wrong
             await self._refill()
 
-    async def _stored(self, desk: Desk, args: Any) -> Refusal | None:
+    async def _stored(self, desk: Desk, args: Any) -> Refusal | Applied | None:
         try:
             return await desk.reply(REPLY.validate_python(args))
         except ValidationError:
@@ -163,11 +166,17 @@ class LabelPage:
         if undone is None:
             self._element.run_method("say", self._words.gettext("There is nothing to take back."), "")
             return
-        text = self._words.gettext("Taken back. Answer it anew.")
+        n, text = len(undone.also), self._words.gettext("Taken back. Answer it anew.")
+        if n:
+            text = self._words.ngettext(
+                "Taken back, with {n} similar group. Answer it anew.",
+                "Taken back, with {n} similar groups. Answer it anew.",
+                n,
+            )
         view = (await asyncio.to_thread(self._views, [undone.asked]))[0]
-        was_answer = undone.action == "answered"
+        n_answers = n + 1 if undone.action == "answered" else 0
         dropped, exceptions = list(undone.dropped), list(undone.exceptions)
-        self._element.run_method("restore", view, dict(undone.labels), text, was_answer, dropped, exceptions)
+        self._element.run_method("restore", view, dict(undone.labels), text, n_answers, dropped, exceptions)
 
     async def _open(self, event: GenericEventArguments) -> None:
         """Show the messages of the group that a question is about."""
@@ -179,6 +188,24 @@ class LabelPage:
         kept = self._services.unlike_first(asked)[:MAX_KEPT]
         spans = self._services.variable_parts
         return group_view(asked.question, [(text, spans(text)) for text in kept], self._words)
+
+    async def _similar(self, event: GenericEventArguments) -> None:
+        """Look for groups that may take an answer along, and hand them to the panel."""
+        question_id = event.args.get("question_id")
+        if self._desk is None or not isinstance(question_id, int):
+            return
+        try:
+            similar = await self._desk.similar(question_id)
+            if similar is None:
+                self._element.run_method(
+                    "noneAlike", question_id, self._words.gettext("The question is not yours any more.")
+                )
+                return
+            view = await asyncio.to_thread(similar_view, similar, self._services.variable_parts, self._words)
+        except VigieError as error:
+            self._element.run_method("noneAlike", question_id, str(error))
+            return
+        self._element.run_method("alike", question_id, view)
 
     async def _tick(self) -> None:
         self._ticks += 1
@@ -211,6 +238,7 @@ class LabelPage:
 
     async def _deliver(self, asked: "Sequence[Asked]") -> None:
         if asked:
+            self._services.prepare_similar()
             self._element.run_method("deliver", await asyncio.to_thread(self._views, asked))
 
     def _views(self, asked: "Sequence[Asked]") -> list[dict[str, Any]]:

@@ -4,9 +4,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from vigie.labels import Dimension
+from vigie.web.desk import Applied
 from vigie.web.keys import ACTIONS
 from vigie.web.views import dimension_views
 from vigie.web.words import Words
+
+SURE_FROM = 0.9
+"""A similar group is ticked when the model says the same with this confidence in every dimension; see docs/how-to/similar.md."""
 
 
 def setup(dimensions: Sequence[Dimension], goal: str, words: Words) -> dict[str, Any]:
@@ -16,7 +20,8 @@ def setup(dimensions: Sequence[Dimension], goal: str, words: Words) -> dict[str,
         "goal": goal,
         "actions": actions(words),
         "group_keys": group_keys(words),
-        "texts": texts(words),
+        "texts": texts(words) | similar_texts(words),
+        "sure_from": SURE_FROM,
     }
 
 
@@ -27,6 +32,10 @@ def actions(words: Words) -> list[dict[str, Any]]:
         "skip": (words.gettext("Skip"), words.gettext("Leave this question to others")),
         "flag": (words.gettext("Flag"), words.gettext("Put it aside: something is wrong with this message")),
         "open": (words.gettext("Group"), words.gettext("Look at the messages of the group, and except some of them")),
+        "similar": (
+            words.gettext("More like this"),
+            words.gettext("Give the chosen labels to similar messages as well"),
+        ),
         "guidelines": (words.gettext("Guidelines"), words.gettext("What each label means")),
         "keys": (words.gettext("Keys"), words.gettext("This overview")),
     }
@@ -36,7 +45,7 @@ def actions(words: Words) -> list[dict[str, Any]]:
             "key": ACTIONS[name],
             "text": text,
             "explained": explained,
-            "needs_question": name in {"skip", "flag", "open"},
+            "needs_question": name in {"skip", "flag", "open", "similar"},
         }
         for name, (text, explained) in named.items()
     ]
@@ -91,3 +100,44 @@ def texts(words: Words) -> dict[str, str]:
         ),
         "unsent_one": say("One answer is not sent yet. It is kept here and goes out as soon as the server is back."),
     }
+
+
+def similar_texts(words: Words) -> dict[str, str]:
+    """Return the texts of the panel of similar groups; ``{names}`` in them are filled in by the browser."""
+    say = words.gettext
+    return {
+        "similar": say("More like this"),
+        "similar_alone": say(
+            "This question measures how good the labels are, so its answer is given to no other message."
+        ),
+        "similar_apply": say("Apply"),
+        "similar_covers_one": say("{n} message in {groups}", n="{n}", groups="{groups}"),
+        "similar_covers_many": say("{n} messages in {groups}", n="{n}", groups="{groups}"),
+        "similar_groups_one": say("this group alone"),
+        "similar_groups_many": say("{n} groups", n="{n}"),
+        "similar_keys": say(
+            "Space ticks or unticks, ↑ ↓ or j k move, ↵ applies, Esc closes; the keys of labels change them."
+        ),
+        "similar_none": say("Nothing that nobody has labelled is like this one."),
+        "similar_none_advice": say("↵ saves the answer for this one alone."),
+        "similar_rule": say("Ticked is where the model is sure of the same labels."),
+        "similar_same": say("the model agrees"),
+        "similar_unknown": say("the model does not know yet"),
+        "similar_wait": say("Looking for similar messages…"),
+    }
+
+
+def applied_text(applied: Applied, words: Words) -> str:
+    """Say how many groups took an answer along, and why not all did."""
+    took = words.ngettext(
+        "{n} similar group took the answer too.", "{n} similar groups took the answer too.", applied.taken
+    )
+    missed = applied.wanted - applied.taken
+    if not missed:
+        return took
+    left_out = words.ngettext(
+        "{n} did not: someone else has it, or it only measures.",
+        "{n} did not: someone else has them, or they only measure.",
+        missed,
+    )
+    return f"{took} {left_out}"

@@ -16,7 +16,7 @@ def why(question: Question, words: Words) -> str:
     question
         Its ``reason`` says ``why``: ``uncertain`` (with ``dimension`` and ``margin``, ``confidence`` or ``entropy``),
         ``disagreement`` (with ``dimension``), ``doubt`` (with ``dimension``, ``label``, ``confidence`` and ``earlier``),
-        ``different``, ``typical``, ``frequent``, ``largest``, ``random`` or ``exception``; and
+        ``different``, ``typical``, ``frequent``, ``largest``, ``similar``, ``random`` or ``exception``; and
         perhaps that the group is ``new``, or that a rule says otherwise in one dimension, ``contested``.
     words
         The visitor's language.
@@ -40,13 +40,20 @@ def _sentence(reason: Mapping[str, object], words: Words) -> str:
         return words.gettext(
             "Several models that learned the same answers disagree about {dimension}.", dimension=dimension
         )
-    if why in {"largest", "frequent"}:
-        return words.gettext("One of the most frequent kinds of message that nobody has labelled.")
-    if why == "typical":
-        return words.gettext("Many messages that nobody has labelled are like this one.")
-    if why == "different":
-        return words.gettext("It is unlike everything labelled so far.")
-    return words.gettext("Drawn at random.") if why == "random" else ""
+    return _plain(words).get(str(why), "")
+
+
+def _plain(words: Words) -> dict[str, str]:
+    """Return the sentences of reasons that need nothing but their name."""
+    frequent = words.gettext("One of the most frequent kinds of message that nobody has labelled.")
+    return {
+        "largest": frequent,
+        "frequent": frequent,
+        "typical": words.gettext("Many messages that nobody has labelled are like this one."),
+        "different": words.gettext("It is unlike everything labelled so far."),
+        "similar": words.gettext("It took the answer to a similar one along; nobody was asked about it."),
+        "random": words.gettext("Drawn at random."),
+    }
 
 
 def _doubtful(reason: Mapping[str, object], words: Words) -> str:

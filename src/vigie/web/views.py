@@ -1,7 +1,7 @@
 """What the label page shows, as plain values with every text already written in the visitor's language."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from vigie.labels import Dimension, Origin, Prediction, Question
 from vigie.web.formats import count, interval, percent
@@ -9,8 +9,14 @@ from vigie.web.keys import assign
 from vigie.web.reasons import nothing_to_ask, why
 from vigie.web.words import Words
 
+if TYPE_CHECKING:
+    from vigie.labelling import Similar
+
 MAX_CHARACTERS = 20_000
 """Of a message that are shown; a browser lays out this much within one frame."""
+
+MAX_CHARACTERS_IN_A_ROW = 400
+"""Of a message that is one of many."""
 
 Part = tuple[str, bool]
 
@@ -72,6 +78,7 @@ def question_view(
         "parts": parts_of(shown, [(start, min(stop, len(shown))) for start, stop in variable if start < len(shown)]),
         "cut": _cut(len(text) - len(shown), words),
         "long": len(shown) > 320 or shown.count("\n") > 4,  # noqa: PLR2004 — what still reads well in the large face
+        "count": question.count,
         "covers": _covers(question, words),
         "single": question.parent_id is not None,
         "why": why(question, words),
@@ -122,6 +129,33 @@ def earlier(question: Question, dimensions: Sequence[Dimension]) -> dict[str, st
     said = question.reason.get("earlier")
     labels = said if question.reason.get("why") == "doubt" and isinstance(said, Mapping) else {}
     return {one.name: str(labels[one.name]) for one in dimensions if labels.get(one.name) in one.label_names}
+
+
+def similar_view(
+    similar: "Similar", variable_parts: Callable[[str], Sequence[tuple[int, int]]], words: Words
+) -> dict[str, Any]:
+    """Return the groups that may take an answer along, as the panel shows them."""
+    progress = words.gettext(
+        "{looked_at} of {of} kinds of message are compared so far; the others are being read.",
+        looked_at=count(similar.looked_at, words.language),
+        of=count(similar.of, words.language),
+    )
+    return {
+        "progress": progress if similar.looked_at < similar.of else "",
+        "groups": [
+            {
+                "id": group.group_id,
+                "parts": _row_parts(group.text, variable_parts(group.text)),
+                "count": group.count,
+                "covers": words.ngettext("{n} message", "{n} messages", group.count),
+                "similarity": words.gettext(
+                    "{similarity} alike", similarity=percent(max(group.similarity, 0.0), words.language)
+                ),
+                **prediction_view(group.prediction, words),
+            }
+            for group in similar.groups
+        ],
+    }
 
 
 def prediction_view(prediction: Prediction, words: Words) -> dict[str, Any]:
@@ -201,6 +235,12 @@ def _covers(question: Question, words: Words) -> str:
     if question.parent_id is not None:
         return words.gettext("Labels this message alone")
     return words.ngettext("Labels {n} message", "Labels {n} messages", question.count)
+
+
+def _row_parts(text: str, variable: Sequence[tuple[int, int]]) -> list[Part]:
+    shown = text[:MAX_CHARACTERS_IN_A_ROW]
+    parts = parts_of(shown, [(start, min(stop, len(shown))) for start, stop in variable if start < len(shown)])
+    return parts if shown == text else [*parts, ("…", False)]
 
 
 def _cut(left_out: int, words: Words) -> str:

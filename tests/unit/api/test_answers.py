@@ -68,7 +68,7 @@ def test_send_when_a_question_is_answered_in_any_form_then_the_same_is_submitted
     response = a_client(services).post("/send", **options)
 
     labels = {"severity": "error", "event_type": "Security"}
-    assert response.json() == {"status": "stored", "question_id": 12, "labels": labels}
+    assert response.json() == {"status": "stored", "question_id": 12, "labels": labels, "also": []}
     assert services.labelling.calls == [("submit", 12, "marie", labels)]
 
 
@@ -91,12 +91,22 @@ def test_send_when_messages_are_excepted_then_they_are_submitted_with_the_answer
     assert services.labelling.calls == [("submit", 12, "api", {"severity": "error"}, [LINE, "other"])]
 
 
+def test_send_when_messages_are_excepted_and_groups_take_it_along_then_both_are_submitted() -> None:
+    services = FakeServices()
+    body = {"question_id": 12, "severity": "error", "exceptions": [LINE], "also": [5, 6]}
+
+    response = a_client(services).post("/send", json=body)
+
+    assert response.json() == {"status": "stored", "question_id": 12, "labels": {"severity": "error"}, "also": [5, 6]}
+    assert services.labelling.calls == [("submit", 12, "api", {"severity": "error"}, [LINE], [5, 6])]
+
+
 def test_send_when_no_question_is_named_then_the_message_is_annotated() -> None:
     services = FakeServices()
 
     response = a_client(services).post("/send", json={"message": LINE, "severity": "error"})
 
-    assert response.json() == {"status": "stored", "question_id": None, "labels": {"severity": "error"}}
+    assert response.json() == {"status": "stored", "question_id": None, "labels": {"severity": "error"}, "also": []}
     assert services.labelling.calls == [("annotate", LINE, {"severity": "error"}, "api")]
 
 
@@ -127,6 +137,16 @@ def test_send_when_no_question_is_named_then_the_message_is_annotated() -> None:
             "exceptions is a list; list should have at most 100",
         ),
         ({"question_id": 12, "severity": "info", "exceptions": None}, "exceptions is null; expected a valid list"),
+        ({"message": LINE, "severity": "info", "also": [5]}, "also is given without question_id; expected both"),
+        ({"question_id": 12, "severity": "info", "also": [0]}, "also[0] is 0; expected greater than or equal to 1"),
+        ({"question_id": 12, "severity": "info", "also": [5, "6"]}, "also[1] is '6'; expected a valid integer"),
+        ({"question_id": 12, "severity": "info", "also": [5, 2**63]}, "also[1] is 9223372036854775808; expected less"),
+        ({"question_id": 12, "severity": "info", "also": [True]}, "also[0] is True; expected a valid integer"),
+        ({"question_id": 12, "severity": "info", "also": 5}, "also is 5; expected a valid list"),
+        ({"question_id": 12, "severity": "info", "also": None}, "also is null; expected a valid list"),
+        ({"question_id": 12, "severity": "info", "also": list(range(1, 102))}, "also is a list; list should have at"),
+        ({"question_id": 12, "also": [5]}, "no label was given; expected at least one of"),
+        ({"question_id": 12, "severity": "eror", "also": [5]}, "severity 'eror' is unknown"),
     ],
 )
 def test_send_when_something_is_wrong_then_says_what_and_stores_nothing(body: Any, reason: str) -> None:
@@ -139,9 +159,77 @@ def test_send_when_something_is_wrong_then_says_what_and_stores_nothing(body: An
     assert services.labelling.calls == []
 
 
+def test_send_when_similar_groups_take_the_answer_then_says_which_did() -> None:
+    services = FakeServices()
+
+    response = a_client(services).post("/send", json={"question_id": 12, "severity": "error", "also": [5, 6, 7]})
+
+    assert response.json()["also"] == [5, 6]
+    assert services.labelling.calls == [("submit", 12, "api", {"severity": "error"}, [5, 6, 7])]
+
+
+@pytest.mark.parametrize(
+    ("failure", "status"),
+    [
+        (UnknownQuestionError("group 99 was never in the pool"), 404),
+        (QuestionError("question 12 was drawn for audit"), 409),
+    ],
+)
+def test_send_when_groups_cannot_take_the_answer_then_says_why(failure: Exception, status: int) -> None:
+    services = FakeServices(labelling=FakeLabelling(failure=failure))
+
+    response = a_client(services).post("/send", json={"question_id": 12, "severity": "info", "also": [99]})
+
+    assert (response.status_code, response.json()["detail"]) == (status, str(failure))
+
+
+def test_similar_when_there_are_groups_then_answers_with_them_and_their_predictions() -> None:
+    services = FakeServices()
+
+    response = a_client(services).get("/api/similar?question_id=12&annotator=marie")
+
+    answer = response.json()
+    assert services.labelling.calls == [("similar", 12, "marie")]
+    assert answer["groups"][0].pop("prediction")["labels"] == {"severity": "error"}
+    group = {"group_id": 9, "message": LINE, "count": 17, "similarity": 0.8123}
+    assert answer == {"question_id": 12, "groups": [group], "looked_at": 40, "of": 50}
+
+
+@pytest.mark.parametrize(
+    ("query", "reason"),
+    [
+        ("", "question_id is missing"),
+        ("question_id=", "question_id is ''; expected a valid integer"),
+        ("question_id=x", "question_id is 'x'; expected a valid integer"),
+        ("question_id=0", "question_id is '0'; expected greater than or equal to 1"),
+        ("question_id=9223372036854775808", "question_id is '9223372036854775808'; expected less than or equal to"),
+        ("question_id=1.5", "question_id is '1.5'; expected a valid integer"),
+        ("question_id=12&annotator=", "annotator is ''"),
+        ("question_id=12&annotator=%00", "annotator is"),
+    ],
+)
+def test_similar_when_something_is_wrong_then_says_what(query: str, reason: str) -> None:
+    services = FakeServices()
+
+    response = a_client(services).get(f"/api/similar?{query}")
+
+    assert response.status_code == 422
+    assert response.json()["detail"].startswith(reason)
+    assert services.labelling.calls == []
+
+
+def test_similar_when_the_question_is_not_theirs_then_409_with_the_reason() -> None:
+    services = FakeServices(labelling=FakeLabelling(failure=QuestionError("question 12 was drawn for audit")))
+
+    response = a_client(services).get("/api/similar?question_id=12")
+
+    assert (response.status_code, response.json()["detail"]) == (409, "question 12 was drawn for audit")
+
+
 @pytest.mark.parametrize(
     ("content", "status", "reason"),
     [
+        (b"question_id=12&severity=info&also=5", 422, "also is '5'; expected a valid list"),
         (b"severity=info&severity=error&message=a", 422, "'severity' is given twice; expected it once"),
         (b"message=%FF&severity=info", 400, "the form is not URL-encoded UTF-8"),
         (b"message=\xff&severity=info", 400, "the form is not URL-encoded UTF-8"),

@@ -22,6 +22,7 @@ def test_openapi_when_read_then_every_operation_says_what_it_does_and_how_it_fai
         "get /api/review",
         "post /api/settle",
         "post /api/gold",
+        "get /api/similar",
         "get /healthz",
         "get /readyz",
         "get /metrics",

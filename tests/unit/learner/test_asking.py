@@ -134,6 +134,19 @@ def test_ask_when_audit_questions_are_skipped_by_all_then_goes_on_with_others(st
     assert 5 <= store.audit.draws().height <= 8
 
 
+def test_ask_when_one_answer_goes_to_many_groups_then_audit_is_not_taken_for_stuck(store: Store, asker: Asker) -> None:
+    fill(store, 200)
+    asker.ask(None, [SEVERITY])
+    for _ in range(3):
+        question = lease(store, 1)[0]
+        also = store.pool.unlabelled(20)["group_id"].to_list()
+        store.questions.answer(question.id, "ann", {"severity": "info"}, also=also)
+        asker.ask(None, [SEVERITY])
+
+    assert store.pool.answered() > 30
+    assert store.audit.draws().height == 3
+
+
 def test_ask_when_a_group_is_answered_otherwise_then_its_draw_is_void(store: Store, asker: Asker) -> None:
     fill(store, 60)
     asker.ask(None, [SEVERITY])

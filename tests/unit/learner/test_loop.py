@@ -121,7 +121,7 @@ def test_step_when_the_classifier_encodes_then_the_pool_is_encoded_beside_the_re
 
     assert learner.details()["embedded"] == 40
     assert learner.details()["problem"] is None
-    assert store.embeddings.size() == 40 + len(["name", "guideline"]) * len(SEVERITY.labels)
+    assert store.embeddings.size() == 40 + len(["name", "name and dimension", "guideline"]) * len(SEVERITY.labels)
 
 
 def test_step_when_the_pool_is_encoded_then_questions_are_chosen_among_all_of_it(

@@ -229,7 +229,8 @@ def test_exception_when_no_slot_tells_it_apart_then_the_answer_about_the_rest_ho
     world.stream([f"user {n} logged in after {n} ms" for n in range(1000, 1004)])
     asked = world.labelling.ask("ann")[0]
     exception = next(sample for sample in asked.question.samples if sample != asked.text)
-    (about_it,) = world.labelling.submit(asked.question.id, "ann", {"severity": "info"}, exceptions=[exception])
+    stored = world.labelling.submit(asked.question.id, "ann", {"severity": "info"}, exceptions=[exception])
+    (about_it,) = stored.exceptions
     assert world.labelling.ask("ann")[0].question.id == about_it.question.id
     world.labelling.submit(about_it.question.id, "ann", {"severity": "error"})
 

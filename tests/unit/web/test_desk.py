@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from vigie.errors import QuestionError, UnavailableError
-from vigie.web.desk import AHEAD, REMEMBERED, Desk, Journal, Refusal, Reply
+from vigie.web.desk import AHEAD, REMEMBERED, Applied, Desk, Journal, Refusal, Reply
 from web_fakes import FakeServices
 
 
@@ -264,3 +264,55 @@ def test_reply_when_messages_are_excepted_then_they_are_held_and_gone_with_the_a
     assert len(excepted) == 2
     assert after[0] == 1
     assert not set(excepted) & set(after)
+
+
+def an_answer(question_id: int, also: list[int], nonce: str = "n1") -> Reply:
+    return Reply(nonce, "ana", question_id, "answer", {"severity": "error"}, also=also)
+
+
+def test_reply_when_groups_take_it_along_then_says_how_many_and_drops_questions_about_them() -> None:
+    async def work() -> Any:
+        await desk.fill()
+        return await desk.reply(an_answer(1, [2, 4, 12, 999]))
+
+    services = FakeServices()
+    desk = a_desk(services)
+
+    assert run(work()) == Applied(wanted=4, taken=3, closed=[2, 4])
+    assert list(desk.held) == [3, 5]
+    assert {one.question.group_id for one in services.labelling.along[1]} == {2, 4, 12}
+
+
+def test_reply_when_it_comes_again_then_groups_take_it_once() -> None:
+    async def work() -> list[Any]:
+        await desk.fill()
+        return [await desk.reply(an_answer(1, [2])) for _ in range(2)]
+
+    services = FakeServices()
+    desk = a_desk(services)
+
+    assert run(work()) == [Applied(1, 1, [2]), None]
+    assert services.labelling.n_answers() == 2
+
+
+def test_similar_when_the_question_is_held_then_returns_groups_else_none() -> None:
+    async def work() -> list[Any]:
+        await desk.fill()
+        return [await desk.similar(1), await desk.similar(17)]
+
+    desk = a_desk(FakeServices())
+    found, unknown = run(work())
+
+    assert len(found.groups) > 0
+    assert unknown is None
+
+
+def test_reply_when_it_has_exceptions_and_similar_groups_then_both_are_heard_of() -> None:
+    async def work() -> tuple[Any, list[str]]:
+        await desk.fill()
+        applied = await desk.reply(replace(an_answer(1, [2, 999]), exceptions=("one",)))
+        return applied, [asked.text for asked in desk.take_excepted()]
+
+    desk = a_desk(FakeServices())
+
+    assert run(work()) == (Applied(wanted=2, taken=1, closed=[2]), ["one"])

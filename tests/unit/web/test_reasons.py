@@ -35,6 +35,7 @@ def a_status(*, total: int = 0, groups: int = 0, leased: int = 0, roles: tuple[s
         ({"why": "disagreement", "dimension": "severity", "votes": 0.9}, "disagree about severity", "sur severity"),
         ({"why": "typical", "alike": 40}, "are like this one", "lui ressemblent"),
         ({"why": "different", "similarity": 0.1}, "unlike everything", "ne ressemble à rien"),
+        ({"why": "similar", "to": 7, "size": 4}, "took the answer to a similar one", "réponse donnée à un message"),
         ({"why": "random", "contested": "severity"}, "random. A rule contradicts", "hasard. Une règle contredit"),
         ({"why": "random", "new": 1}, "at random. This kind of message is new.", "hasard. Cette sorte"),
     ],

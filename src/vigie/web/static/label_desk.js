@@ -1,6 +1,6 @@
 // The label page's desk. Questions are delivered ahead, so a key press shows the next one at once, without the network;
 // replies wait in an outbox, kept in the browser's storage, until the server says that they are stored.
-import { enterIsTaken, group, isForPage, keyOf, memory, neighbour, outbox, template } from "vigie-desk";
+import { enterIsTaken, group, isForPage, keyOf, memory, neighbour, outbox, similar, template } from "vigie-desk";
 
 const SAME_KEY_MS = 250; // a key pressed twice by accident comes again within this; nobody reads a message that fast
 const DOUBLE_CLICK_MS = 400;
@@ -8,7 +8,7 @@ const NOTICE_MS = 6000;
 
 export default {
   template,
-  mixins: [group],
+  mixins: [group, similar],
   props: { setup: Object },
   data() {
     return {
@@ -50,8 +50,11 @@ export default {
       memory.remember("saves-on-key", value);
     },
     panel(value) {
-      if (value === "keys") this.$refs.keys.showModal();
-      else if (this.$refs.keys.open) this.$refs.keys.close();
+      for (const name of ["keys", "similar"]) {
+        const dialog = this.$refs[name];
+        if (value === name) dialog.showModal();
+        else if (dialog.open) dialog.close();
+      }
     },
   },
   mounted() {
@@ -96,15 +99,15 @@ export default {
       const reply = outbox.waiting().find((one) => one.nonce === nonce);
       outbox.forget(nonce);
       this.countUnsent();
-      if (reply?.action === "answer") this.today = memory.countToday(this.annotator, -1);
+      if (reply?.action === "answer") this.countToday(-1);
       if (reply?.question && !gone) this.show({ ...reply.question, chosen: reply.labels });
       this.say(this.fill(gone ? this.texts.gone : this.texts.not_stored, { problem }), "problem");
     },
-    restore(question, labels, text, wasAnswer, dropped = [], ticked = []) {
-      if (wasAnswer) this.today = memory.countToday(this.annotator, -1);
+    restore(question, labels, text, answers, dropped = [], excepted = []) {
+      this.countToday(-answers);
       this.closeGroup();
       this.drop([question.id, ...dropped]);
-      this.show({ ...question, ticked, chosen: wasAnswer ? labels : undefined });
+      this.show({ ...question, ticked: excepted, chosen: answers ? labels : undefined });
       this.say(text);
     },
     withdraw(ids) {
@@ -142,6 +145,7 @@ export default {
     put(question) {
       if (this.group && this.group.id !== question?.id) this.closeGroup();
       this.armed = false;
+      if (this.panel === "similar") this.panel = null;
       this.current = question;
       this.chosen = question ? (question.chosen ?? this.predicted(question)) : {};
       this.shownAt = performance.now();
@@ -167,16 +171,17 @@ export default {
       this.chosen = { ...this.chosen, [dimension.name]: label.name };
       if (this.single && this.savesOnKey) this.accept(key);
     },
-    accept(key = "click", exceptions = []) {
+    accept(key = "click", more = {}) {
       if (!this.current || this.isDoubleClick(key)) return;
       if (!Object.keys(this.chosen).length) return this.say(this.texts.choose_first, "problem");
-      this.today = memory.countToday(this.annotator, 1);
-      this.send("answer", { labels: { ...this.chosen }, exceptions }, key);
+      this.countToday(1);
+      this.send("answer", { labels: { ...this.chosen }, ...more }, key);
       this.say(this.fill(this.texts.saved, { labels: Object.values(this.chosenBefore).join(" · ") }));
     },
     act(name, key = "click") {
       if (name === "undo") this.$emit("undo", {});
       else if (name === "open") this.openGroup();
+      else if (name === "similar") this.openSimilar();
       else if (name === "keys" || name === "guidelines") this.panel = this.panel === name ? null : name;
       else if (this.current && !this.isDoubleClick(key)) {
         this.send(name, { labels: {} }, key);
@@ -199,6 +204,9 @@ export default {
       this.next();
       this.$emit("reply", reply);
     },
+    countToday(more) {
+      this.today = memory.countToday(this.annotator, more);
+    },
     countUnsent() {
       const late = outbox.waiting().filter((reply) => Date.now() - reply.at > 2000);
       this.unsent = late.length;
@@ -209,6 +217,7 @@ export default {
       if (!isForPage(event)) return;
       const key = keyOf(event);
       if (this.group) return this.onGroupKey(key, event);
+      if (this.panel === "similar") return this.onSimilarKey(event, key);
       if (key === null || (key === "Enter" && enterIsTaken(event.target))) return;
       if (key === "Escape") return (this.panel = null);
       if (this.$refs.keys.open && key !== "?") return;
@@ -220,7 +229,7 @@ export default {
       press();
     },
     onGroupKey(key, event) {
-      if (key === "Escape" || (key === "Enter" && enterIsTaken(event.target))) return; // the dialog and its buttons hear these
+      if (key === "Enter" && enterIsTaken(event.target)) return; // a button hears it
       const press = this.pressInGroup(key, event);
       if (!press) return;
       event.preventDefault();
@@ -229,7 +238,7 @@ export default {
     labelOf(key) {
       for (const dimension of this.setup.dimensions) {
         const label = dimension.labels.find((one) => one.key === key);
-        if (label) return [dimension, label];
+        if (label) return { dimension, label };
       }
       return null;
     },
@@ -237,8 +246,8 @@ export default {
       if (key === "Enter") return () => this.accept(key);
       const action = this.setup.actions.find((one) => one.key === key);
       if (action) return () => this.act(action.name, key);
-      const label = this.labelOf(key);
-      return label && (() => this.choose(...label, key));
+      const found = this.labelOf(key);
+      return found && (() => this.choose(found.dimension, found.label, key));
     },
     isAccident(key) {
       if (["?", "g", "u", "o"].includes(key)) return false;

@@ -76,7 +76,7 @@ export const group = {
       if (!Object.keys(this.chosen).length) return this.say(this.texts.choose_first, "problem");
       const exceptions = [...this.ticked];
       this.closeGroup();
-      this.accept(key, exceptions);
+      this.accept(key, { exceptions });
     },
     /** Return what a key does while the panel is open; labels can be chosen as ever, except by the keys that move. */
     pressInGroup(key, event) {
@@ -87,9 +87,9 @@ export const group = {
       }
       if (event.key === " ") return () => this.tickAt(this.at);
       if (key === "Enter") return () => this.acceptGroup(key);
-      if (key === "o") return () => this.closeGroup();
-      const label = this.labelOf(key);
-      return label && (() => (this.chosen = { ...this.chosen, [label[0].name]: label[1].name }));
+      if (key === "Escape" || key === "o") return () => this.closeGroup(); // at once: the dialog by itself would say so later
+      const found = this.labelOf(key);
+      return found && (() => (this.chosen = { ...this.chosen, [found.dimension.name]: found.label.name }));
     },
     moveTo(place) {
       this.at = place;

@@ -3,3 +3,4 @@ export * from "./keys.js";
 export * as memory from "./memory.js";
 export * as outbox from "./outbox.js";
 export { template } from "./template.js";
+export { similar } from "./similar.js";

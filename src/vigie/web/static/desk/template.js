@@ -95,6 +95,33 @@ const overlays = `
     <ul><li v-for="label in dimension.labels"><kbd>{{ label.key || "–" }}</kbd>{{ label.name }}</li></ul></section>
 </dialog>`;
 
+const similar = `
+<dialog ref="similar" class="similar-dialog" aria-labelledby="similar-title" @close="panel = panel === 'similar' ? null : panel" @click.self="panel = null">
+  <header><h2 id="similar-title">{{ texts.similar }}</h2><button type="button" class="close" @click="panel = null" :aria-label="texts.close">×</button></header>
+  <pre v-if="current" class="similar-asked"><template v-for="part in current.parts"><mark v-if="part[1]" class="varies">{{ part[0] }}</mark><template v-else>{{ part[0] }}</template></template></pre>
+  <p class="similar-labels"><span v-for="(label, name) in chosen" class="badge">{{ name }} <b>{{ label }}</b></span></p>
+  <p v-if="similar.groups === null" class="quiet" role="status">{{ texts.similar_wait }}</p>
+  <p v-else-if="!similar.groups.length" class="similar-none" role="status"><b>{{ texts.similar_none }}</b> {{ texts.similar_none_advice }}</p>
+  <p v-else class="quiet">{{ texts.similar_rule }} {{ similar.progress }}</p>
+  <ul ref="similarList" class="similar-list" role="listbox" aria-multiselectable="true" tabindex="0" :aria-label="texts.similar"
+      :aria-busy="String(similar.groups === null)" :aria-activedescendant="activeGroup ? 'similar-' + activeGroup.id : undefined" :data-armed="similar.armed ? '' : undefined">
+    <li v-for="(group, place) in similar.groups ?? []" :key="group.id" :id="'similar-' + group.id" role="option" class="similar-group"
+        :aria-selected="String(isTicked(group))" :class="{ active: place === similar.active }" @click="tick(group, place)">
+      <i class="tick" aria-hidden="true"></i>
+      <pre><template v-for="part in group.parts"><mark v-if="part[1]" class="varies">{{ part[0] }}</mark><template v-else>{{ part[0] }}</template></template></pre>
+      <p class="similar-about"><b>{{ group.covers }}</b><span>{{ group.similarity }}</span>
+        <span v-if="!group.model" class="doubt">{{ texts.similar_unknown }}</span>
+        <span v-else-if="!doubts(group).length">{{ texts.similar_same }}</span>
+        <span v-else v-for="doubt in doubts(group)" class="doubt" :class="{ differs: doubt.label !== doubt.chosen }">{{ doubt.dimension }} <b>{{ doubt.label ?? "–" }}</b> {{ doubt.text }}</span></p>
+    </li>
+  </ul>
+  <footer>
+    <button type="button" class="action primary" :disabled="!similar.armed" @click="applySimilar()" aria-keyshortcuts="Enter"><kbd>↵</kbd>{{ texts.similar_apply }}</button>
+    <span class="similar-total" role="status" aria-live="polite">{{ similar.armed ? similarTotal : "" }}</span>
+    <small>{{ texts.similar_keys }}</small>
+  </footer>
+</dialog>`;
+
 export const template = `
 <div class="desk" :data-state="current ? 'asking' : 'waiting'" :style="{ '--rows': setup.dimensions.length }" @click="dropFocus">
   <div class="desk-main">
@@ -111,4 +138,5 @@ export const template = `
   ${margin}
   ${overlays}
   ${groupTemplate}
+  ${similar}
 </div>`;
