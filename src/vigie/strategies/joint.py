@@ -10,7 +10,8 @@ from vigie.strategies import Candidates, Choice, FloatArray, IntArray
 
 _TOP = 10  # one group in so many tells how unsure a dimension is where it is least sure
 _SURE = 0.2  # below this a dimension is not stretched any more: it is sure everywhere
-_RAREST, _MOST_TIMES = 1e-3, 50.0  # a label's share of the traffic, and how many times as rare as others it counts
+_MOST_TIMES = 1000.0  # as rare as an equal share, and no rarer
+_HALF = 10.0  # answers with a label that halve the exponent of its rarity
 
 
 def evened(
@@ -38,11 +39,12 @@ def evened(
     return {name: _evened(values, (rarities or {}).get(name)) for name, values in uncertainties.items()}
 
 
-def rarity(proba: FloatArray, sizes: IntArray) -> FloatArray:
+def rarity(proba: FloatArray, sizes: IntArray, given: IntArray | None = None) -> FloatArray:
     """Return how much more is learned from each group for the rarity of the labels it may have, shape (n,), greater than 0.
 
     It is 1 where labels are as frequent as each other, and grows with the root of how many times rarer than that a label is:
     the errors of a rare label weigh as much in macro-F1 as those of a frequent one, and have fewer messages to be found in.
+    Ten answers with a label halve the exponent: the better it is known, the less its rarity counts.
 
     Parameters
     ----------
@@ -50,15 +52,19 @@ def rarity(proba: FloatArray, sizes: IntArray) -> FloatArray:
         Label probabilities, shape (n, n_labels).
     sizes
         Messages in each group, shape (n,).
+    given
+        The labels answered so far, as columns of `proba`; -1 where there is none.
 
     Examples
     --------
     >>> rarity(np.array([[1.0, 0.0], [0.0, 1.0]]), np.array([98, 2])).round(2)
     array([0.71, 5.  ])
     """
+    n_labels = proba.shape[1]
     shares = sizes @ proba / max(sizes.sum(), 1)
-    times = proba @ (1 / np.maximum(shares, _RAREST)) / proba.shape[1]
-    return np.sqrt(np.minimum(times, _MOST_TIMES))
+    times = np.minimum(1 / np.maximum(shares * n_labels, 1e-12), _MOST_TIMES)
+    counts = np.zeros(n_labels) if given is None else np.bincount(given[given >= 0], minlength=n_labels)
+    return np.asarray(proba @ times ** (_HALF / (_HALF + counts) / 2))
 
 
 def joint(uncertainties: Mapping[str, FloatArray], weights: Mapping[str, float] | None = None) -> FloatArray:
@@ -161,8 +167,9 @@ class Doubt:
         """Join the uncertainties of dimensions, each of shape (n,) in [0, 1]."""
         if not each or not len(candidates.sizes):
             return cls(candidates, {}, candidates.weights, weights)
-        sizes = candidates.sizes
-        even = evened(each, {name: rarity(proba, sizes) for name, proba in candidates.proba.items()})
+        sizes, given = candidates.sizes, candidates.answers or {}
+        rarities = {name: rarity(proba, sizes, given.get(name)) for name, proba in candidates.proba.items()}
+        even = evened(each, rarities)
         return cls(candidates, even, joint(even, weights) * candidates.weights, weights)
 
     def driver(self, row: int) -> str:

@@ -137,7 +137,14 @@ def test_rarity_when_a_group_may_have_a_rare_label_then_more_by_traffic_and_boun
 
     assert some[0] < 1 < some[1] < some[2]
     assert fewer[2] > some[2]
-    assert fewer.max() < 8
+    assert fewer.max() < 32
+
+
+def test_rarity_when_a_label_was_answered_often_then_it_counts_less() -> None:
+    proba, sizes = np.array([[1.0, 0.0], [0.0, 1.0]]), np.array([98, 2])
+    few, many = (rarity(proba, sizes, np.array([1] * n + [-1])) for n in (1, 100))
+
+    assert rarity(proba, sizes)[1] > few[1] > many[1] > 1
 
 
 def test_doubt_when_two_groups_are_as_unsure_then_the_one_with_the_rare_label_first() -> None:
