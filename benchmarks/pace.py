@@ -112,8 +112,11 @@ class Scene:
     def step(self, watch: Watch) -> None:
         """Let the learner do what is due, and note how long each part takes."""
         learner: Any = self.learner
+        with watch.on("encoding"):
+            while learner._embedding.comes_first(self.dimensions):  # noqa: SLF001 — `step` does a slice each time
+                learner._embed_some()  # noqa: SLF001 — likewise
         with watch.on("answer_to_champion"):
-            learner._look()  # noqa: SLF001 — `step` would hide which part took how long
+            learner._look()  # noqa: SLF001 — likewise, and it would hide which part took how long
             learner._train_if_due()  # noqa: SLF001 — likewise
         with watch.on("ranking"):
             learner._ask_if_due()  # noqa: SLF001 — likewise
