@@ -183,7 +183,7 @@ class Trainer:
         effective, splits = self._guard.settle(told, dimensions)
         answers = Answers.of(effective, dimensions)
         data = DataSet.of(answers, dimensions)
-        if not self.can_learn(effective, dimensions):
+        if not len(data) and not self.begins_with_names(dimensions):
             raise ModelError("there is no answer to learn from; answer a question that is not for audit first")
         plan = self.recipe(dimensions)
         before = self._before[1] if self._before and self._before[0] == plan else None
