@@ -132,7 +132,7 @@ def test_worker_when_told_to_stop_then_it_ends_in_time_and_another_goes_on(clust
     code = end(worker, signal.SIGTERM)
 
     assert code == 0
-    assert time.monotonic() - begun < 10
+    assert time.monotonic() - begun < 60  # far below what waiting for the broker would take, on a busy machine too
     cluster.finish()
     cluster.check()
 
@@ -238,7 +238,7 @@ def a_running_worker(
         begun = time.monotonic()
         stop.set()
         thread.join(15)
-        assert time.monotonic() - begun < 10
+        assert time.monotonic() - begun < 60  # far below what waiting for the broker would take, on a busy machine too
 
 
 def wait_until(condition: Any, timeout_seconds: float = 60.0) -> None:
