@@ -52,7 +52,7 @@ class HybridClassifier:
     meaning
         Length of an embedding, where the words and the characters of a text have length 1 each.
     encoder
-        A folder, a hub id, or ``default``; as in `vigie.features.encoder_files.find`.
+        ``default``, ``minilm``, a folder, or a hub id; as in `vigie.features.encoder_files.find`.
     encoder_threads
         Batches encoded at one time; kept when a model is loaded.
 
@@ -60,6 +60,10 @@ class HybridClassifier:
     ------
     MissingExtraError
         The extra ``embeddings`` is not installed.
+    ModelError
+        There is no such encoder.
+    UnavailableError
+        The encoder is not here and cannot be fetched.
     """
 
     name = "hybrid.v1"

@@ -16,6 +16,9 @@ from vigie.errors import SettingsError
 SETTINGS = "vigie.toml"
 RULES = "rules.toml"
 
+_WORDS = """classifier = "linear.v1"     # or hybrid.v1, which also knows meanings: pip install 'vigie[embeddings]'"""
+_MEANINGS = """classifier = "hybrid.v1"     # knows words and meanings; linear.v1 knows words and needs no encoder"""
+
 
 class Template(StrEnum):
     """What a project can start from."""
@@ -58,9 +61,12 @@ def init(
 
 
 def template_texts(template: Template) -> dict[str, str]:
-    """Return the files of a template by name."""
+    """Return the files of a template by name; the classifier knows meanings where the extra ``embeddings`` is installed."""
+    from vigie.features.encoder_files import is_installed  # noqa: PLC0415 — with what fetches an encoder
+
     folder = files("vigie").joinpath("templates", template)
-    return {name: folder.joinpath(name).read_text(encoding="utf-8") for name in (SETTINGS, RULES)}
+    settings, rules = (folder.joinpath(name).read_text(encoding="utf-8") for name in (SETTINGS, RULES))
+    return {SETTINGS: settings.replace(_WORDS, _MEANINGS) if is_installed() else settings, RULES: rules}
 
 
 def write(folder: Path, texts: Mapping[str, str]) -> None:

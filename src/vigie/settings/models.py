@@ -143,7 +143,7 @@ class RulesSettings(Section):
 class LearningSettings(Section):
     """``[learning]``: what learns, what is asked, and when.
 
-    ``encoder`` is what makes sentence embeddings for classifiers that use them: a folder, a hub id, or ``default``.
+    ``encoder`` is what makes sentence embeddings for classifiers that use them: ``default``, ``minilm``, a folder, or a hub id.
     ``serving`` is what labels where the classifier encodes: ``full`` encodes every template; ``cascade`` the three in five that a
     student of the full model is least sure about; ``student`` none; ``auto`` takes ``cascade`` where many messages have a template of their own, else
     ``full``.

