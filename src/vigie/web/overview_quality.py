@@ -34,7 +34,7 @@ class Quality:
         with Tag("section", "chart"):
             Tag("h2", text=say("Are more answers worth the while?"))
             self._advice = Rebuilt("div", "advice", self._build_advice)
-        with Tag("section", "chart"):
+        with Tag("section", "chart wide"):
             Tag("h2", text=say("How good are the answers?"))
             self._answers = Rebuilt("div", "answers-quality", self._build_answers)
 
