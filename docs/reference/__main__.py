@@ -1,6 +1,7 @@
 """Writes the reference pages from the code: `python -m docs.reference`; a test fails while they differ."""
 
 import inspect
+import re
 import sys
 import typing
 from collections.abc import Iterator, Mapping
@@ -16,12 +17,14 @@ from pydantic_core import PydanticUndefined
 from vigie import errors, plugins
 from vigie.cli import app
 from vigie.monitoring import Metrics, Snapshot
+from vigie.parameters import flat, is_group
 from vigie.settings import Settings, models
 
 FOLDER = Path(__file__).parent
 NOTE = "<!-- written by `make docs`; change the docstrings in the code instead -->\n"
 OFFERED = {
     "name",
+    "owner",
     "inbox",
     "checkpoints",
     "until_end",
@@ -77,13 +80,12 @@ def _default(field: Any) -> str:
 
 def _part_lines(family: str, name: str) -> Iterator[str]:
     part = plugins.load(family, name)
-    hints = typing.get_type_hints(part.__init__)
     yield f"## {family} of type `{name}`\n\n{_first_paragraph(part)}\n\n| key | type | default |\n|---|---|---|"
-    for key, parameter in inspect.signature(part).parameters.items():
+    for key, parameter in flat(part).items():
         if key not in OFFERED:
             empty = parameter.default is inspect.Parameter.empty
             default = "required" if empty else f"`{parameter.default!r}`" if parameter.default is not None else ""
-            yield f"| `{key}` | {_kind(hints.get(key, ''))} | {default} |"
+            yield f"| `{key}` | {_kind(parameter.annotation)} | {default} |"
     yield f"\n{_parameters(part)}\n"
 
 
@@ -92,17 +94,27 @@ def _first_paragraph(part: Any) -> str:
 
 
 def _parameters(part: Any) -> str:
-    """Return the part's own words about its parameters as a list."""
+    """Return the part's own words about its parameters as a list; instead of a group those about its fields."""
+    places = {name: place for place, name in enumerate(flat(part))}
+    lines = [line.replace("``", "`") for line in _words(part)]
+    return "\n".join(sorted(lines, key=lambda line: places[re.findall(r"\w+", line)[0]]))
+
+
+def _words(part: Any) -> Iterator[str]:
+    groups = [parameter for parameter in inspect.signature(part).parameters.values() if is_group(parameter)]
+    for group in groups:
+        yield from _words(group.annotation)
+    unwanted = OFFERED | {group.name for group in groups}
     _, _, rest = inspect.cleandoc(part.__doc__ or "").partition("Parameters\n----------\n")
     lines: list[str] = []
     for line in rest.partition("\n\n")[0].splitlines():
         if line.startswith(" "):
             lines[-1] += f" {line.strip()}"
-        elif not set(line.split(", ")) <= OFFERED:
+        elif not set(line.split(", ")) <= unwanted:
             lines.append(f"- **{line.strip()}**:")
         else:
             lines.append("")
-    return "\n".join(line for line in lines if line.startswith("-")).replace("``", "`")
+    yield from (line for line in lines if line.startswith("-"))
 
 
 def _kind(annotation: Any) -> str:

@@ -78,6 +78,7 @@ class _Collected:
         self._snapshot = snapshot
 
     def collect(self) -> Iterator[Metric]:
+        """Yield every metric from the last snapshot; nothing is counted or queried here."""
         yield from _from_totals(self._snapshot.totals)
         yield from _from_parts(self._snapshot)
 

@@ -171,6 +171,7 @@ class _Child:
 
     @property
     def pid(self) -> int | None:
+        """The id of the process; None while there is none."""
         return None if self._process is None else self._process.pid
 
     def tend(self, kept_pipe: int, *, ring: Callable[[], None]) -> None:
@@ -182,10 +183,12 @@ class _Child:
             self._start(kept_pipe, ring)
 
     def signal(self, number: signal.Signals) -> None:
+        """Send a signal to the process if it still runs."""
         if self._process is not None and self._process.poll() is None:
             self._process.send_signal(number)
 
     def wait(self, deadline: float) -> None:
+        """Wait until the process ended and its last lines were read; kill it at the deadline (monotonic seconds)."""
         if self._process is None or self._reader is None:
             return
         try:

@@ -15,6 +15,7 @@ from kafka_server import KafkaServer
 from loki_server import LokiServer
 from source_fakes import FileCheckpoints
 from vigie.messages import SCHEMA, Position
+from vigie.parameters import call
 from vigie.plugins import load, names
 from vigie.sinks import Sink
 
@@ -69,7 +70,9 @@ def loki(request: pytest.FixtureRequest, folder: Path) -> Kit:
     def new() -> Sink:
         checkpoints = FileCheckpoints(folder / "checkpoints.json")
         settings = {"url": server.url, "line": "enriched", "dead_letters": str(dead_letters)}
-        return load("sinks", "loki")("out", checkpoints=checkpoints, **settings)
+        return call(
+            load("sinks", "loki"), {"name": "out", "owner": "sinks.out", "checkpoints": checkpoints, **settings}
+        )
 
     def errors() -> list[str]:
         return [json.loads(line)["error"] for line in dead_letters.read_bytes().splitlines()]

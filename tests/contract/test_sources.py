@@ -14,6 +14,7 @@ from kafka_server import KafkaServer
 from loki_server import QUERY, SECOND, LokiServer
 from source_fakes import ListInbox
 from vigie.messages import SCHEMA, Position
+from vigie.parameters import call
 from vigie.plugins import load, names
 from vigie.sources import Source
 
@@ -74,7 +75,7 @@ def loki(request: pytest.FixtureRequest, folder: Path) -> Make:
         second = time.time_ns() - 10 * SECOND
         server.put(*[(second + n // 2, payload.decode("latin-1")) for n, payload in enumerate(payloads)])
         settings = {"url": server.url, "query": QUERY, "page_entries": 2, "until_end": True, "folder": folder}
-        return lambda: Lines(load("sources", "loki")("in", **settings))
+        return lambda: Lines(call(load("sources", "loki"), {"name": "in", "owner": "sources.in", **settings}))
 
     return make
 

@@ -12,6 +12,7 @@ import pytest
 
 from loki_server import APP, QUERY, SECOND, LokiServer
 from source_fakes import FileCheckpoints
+from vigie.parameters import call
 from vigie.sinks.files import FilesSink
 from vigie.sinks.loki import LokiSink
 from vigie.sources.loki import LokiSource
@@ -30,8 +31,16 @@ class Running:
     """A worker in a thread; `stop` ends it between two batches, its source is opened again by the next."""
 
     def __init__(self, server: LokiServer, folder: Path, sink: FilesSink | LokiSink) -> None:
-        settings = {"url": server.url, "query": QUERY, "folder": folder, "poll_seconds": 0.1, "lateness_seconds": 4}
-        self._worker = Worker(LokiSource("in", **settings), sink, name="in", process=enriched)
+        settings = {
+            "name": "in",
+            "owner": "sources.in",
+            "url": server.url,
+            "query": QUERY,
+            "folder": folder,
+            "poll_seconds": 0.1,
+            "lateness_seconds": 4,
+        }
+        self._worker = Worker(call(LokiSource, settings), sink, name="in", process=enriched)
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._worker.run, args=(self._stop,))
         self._thread.start()
@@ -107,7 +116,18 @@ def test_stream_when_it_writes_back_to_loki_then_each_line_is_there_once_with_it
     loki_server.failures = [(429, {"Retry-After": "0.1"}), (503, {})]
     checkpoints = FileCheckpoints(tmp_path / "checkpoints.json")
     running = Running(
-        loki_server, tmp_path, LokiSink("out", url=loki_server.url, checkpoints=checkpoints, folder=tmp_path)
+        loki_server,
+        tmp_path,
+        call(
+            LokiSink,
+            {
+                "name": "out",
+                "owner": "sinks.out",
+                "url": loki_server.url,
+                "checkpoints": checkpoints,
+                "folder": tmp_path,
+            },
+        ),
     )
     deadline = time.monotonic() + 200
     ours = '{labelled_by="vigie"}'

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from loki_server import QUERY, LokiServer
 from vigie.errors import SettingsError, UnavailableError
 from vigie.loki import Access, retry_after, shortened
-from vigie.sources.loki import LokiSource
+from vigie.sources.loki import LokiSource, Watch
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 
@@ -84,11 +84,16 @@ def a_certificate(folder: Path) -> dict[str, str]:
     return {"ssl_certfile": str(folder / "ca.pem"), "ssl_keyfile": str(folder / "key.pem")}
 
 
+def a_source(server: LokiServer, *, ca_file: str | None = None, tail: bool = True) -> LokiSource:
+    access = Access(owner="sources.in", url=server.url, ca_file=ca_file)
+    return LokiSource("in", access=access, watch=Watch(query=QUERY, tail=tail))
+
+
 def test_ca_file_when_the_server_has_a_certificate_of_its_own_then_queries_and_tail_trust_it(tmp_path: Path) -> None:
     tls = a_certificate(tmp_path)
     with LokiServer().running(**tls) as server:
         server.put((time.time_ns(), "a"))
-        source = LokiSource("in", url=server.url, query=QUERY, ca_file=tls["ssl_certfile"])
+        source = a_source(server, ca_file=tls["ssl_certfile"])
         source.open([])
         assert source.poll(10, 5).height == 1
         deadline = time.monotonic() + 5
@@ -100,7 +105,7 @@ def test_ca_file_when_the_server_has_a_certificate_of_its_own_then_queries_and_t
 
 def test_ca_file_when_it_is_missing_then_the_source_stops_and_names_it(tmp_path: Path) -> None:
     with LokiServer().running(**a_certificate(tmp_path)) as server:
-        source = LokiSource("in", url=server.url, query=QUERY, tail=False)
+        source = a_source(server, tail=False)
         source.open([])
         with pytest.raises(SettingsError, match=r"is not trusted .* under ca_file"):
             source.poll(10, 5)

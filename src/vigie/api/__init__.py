@@ -63,6 +63,7 @@ def nothing_else() -> APIRouter:
 
     @router.api_route("/api/{path:path}", methods=METHODS, include_in_schema=False)
     def unknown(path: str, request: Request) -> None:
+        """Answer what no other route took with a 404 in JSON, where the pages would answer in HTML."""
         raise RefusedError(404, f"there is no {request.method} /api/{path}; /docs lists what there is")
 
     return router
@@ -73,6 +74,7 @@ def _describe(app: FastAPI, services: "Services") -> None:
     generate = app.openapi
 
     def openapi() -> dict[str, Any]:
+        """Return FastAPI's schema, with the labels of the settings in force in the bodies that carry some."""
         schema = generate()
         dimensions = services.dimensions
         schema["paths"]["/send"]["post"]["requestBody"] = send_body(dimensions)

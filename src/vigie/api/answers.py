@@ -104,7 +104,13 @@ class SimilarAnswer(BaseModel):
 def answers(services: "Services") -> APIRouter:
     """Return the routes about questions and answers."""
     router = APIRouter(route_class=StrictRoute, tags=["questions"])
+    _add_get_message(router, services)
+    _add_send(router, services)
+    _add_similar(router, services)
+    return router
 
+
+def _add_get_message(router: APIRouter, services: "Services") -> None:
     @router.get(
         "/get_message",
         response_model=QuestionAnswer,
@@ -119,6 +125,8 @@ def answers(services: "Services") -> APIRouter:
         asked = services.labelling.ask(annotator, 1)
         return reply(_question(asked[0], services.dimensions)) if asked else Response(status_code=204)
 
+
+def _add_send(router: APIRouter, services: "Services") -> None:
     @router.post(
         "/send",
         response_model=SentAnswer,
@@ -134,24 +142,12 @@ def answers(services: "Services") -> APIRouter:
         """
         sent = _sent(fields, services.dimensions)
         check_labels(services.dimensions, sent.labels)
-        also: tuple[int, ...] = ()
-        if sent.question_id is not None:
-            also = services.labelling.submit(
-                sent.question_id, sent.annotator, sent.labels, exceptions=sent.exceptions, also=sent.also
-            ).also
-        elif sent.exceptions:
-            raise RefusedError(
-                422, "exceptions are given without a question_id; they are of the group that it asks about"
-            )
-        elif sent.also:
-            raise RefusedError(422, "also is given without question_id; expected both, or neither")
-        elif sent.message is not None:
-            services.labelling.annotate(sent.message, sent.labels, sent.annotator)
-        else:
-            raise RefusedError(422, "question_id and message are both missing; expected one of them")
+        also = _store(services, sent)
         stored = {"status": "stored", "question_id": sent.question_id, "labels": sent.labels, "also": list(also)}
         return reply(stored)
 
+
+def _add_similar(router: APIRouter, services: "Services") -> None:
     @router.get(
         "/api/similar",
         response_model=SimilarAnswer,
@@ -171,7 +167,22 @@ def answers(services: "Services") -> APIRouter:
         groups = [_similar_group(group) for group in found.groups]
         return reply({"question_id": question_id, "groups": groups, "looked_at": found.looked_at, "of": found.of})
 
-    return router
+
+def _store(services: "Services", sent: Sent) -> tuple[int, ...]:
+    """Store an answer; return the groups that took it along."""
+    if sent.question_id is not None:
+        submitted = services.labelling.submit(
+            sent.question_id, sent.annotator, sent.labels, exceptions=sent.exceptions, also=sent.also
+        )
+        return submitted.also
+    if sent.exceptions:
+        raise RefusedError(422, "exceptions are given without a question_id; they are of the group that it asks about")
+    if sent.also:
+        raise RefusedError(422, "also is given without question_id; expected both, or neither")
+    if sent.message is None:
+        raise RefusedError(422, "question_id and message are both missing; expected one of them")
+    services.labelling.annotate(sent.message, sent.labels, sent.annotator)
+    return ()
 
 
 def labels_schema(dimensions: tuple[Dimension, ...]) -> dict[str, Any]:

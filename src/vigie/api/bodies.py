@@ -71,6 +71,7 @@ class StrictRoute(APIRoute):
         handle = super().get_route_handler()
 
         async def handle_strictly(request: Request) -> Response:
+            """Hand the route a request whose body is read strictly."""
             return await handle(_StrictRequest(request.scope, request.receive))
 
         return handle_strictly

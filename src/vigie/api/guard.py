@@ -104,6 +104,7 @@ class Guard:
         seen = 0
 
         async def receive_limited() -> Message:
+            """Receive a part of the body, and refuse the request (413) once all parts together are too long."""
             nonlocal seen
             message = await receive()
             seen += len(message.get("body", b""))
@@ -140,6 +141,7 @@ async def _refuse(scope: Scope, receive: Receive, send: Send, status: int, reaso
 
 def _with_headers(send: Send) -> Send:
     async def send_with_headers(message: Message) -> None:
+        """Send on, with the headers for browsers added to the start of an answer that lacks them."""
         if message["type"] == "http.response.start":
             headers = MutableHeaders(scope=message)
             for name, value in _ANSWER_HEADERS.items():

@@ -44,20 +44,16 @@ def corrections_worker(
     )
 
     def places(group_id: int) -> dict[Place, str]:
+        """Return texts of a group's kept messages by where they stand, without those that wait for a question of their own."""
         samples = project.store.pool.samples(group_id)
         # Whoever answered the group said that these are something else, and will say what.
         waiting = project.store.questions.excepted(group_id)
         kept = [s for s in samples if s.source == source and s.text not in waiting]
         return {(s.stream, s.partition, s.offset): s.text for s in kept if s.offset is not None}
 
-    def history() -> pl.DataFrame:
-        found = annotations.history()
-        return found.with_columns(family=project.text.normalise(found["template"]))
-
-    annotations = project.store.annotations
     found = CorrectionsSource(
-        last_id=annotations.last_id,
-        history=history,
+        last_id=project.store.annotations.last_id,
+        history=partial(_history, project),
         places=places,
         fetch=messages.fetch,
         until_end=until_end,
@@ -77,3 +73,9 @@ def corrections_worker(
         pace=Pace(settings.stream.max_batch, settings.stream.max_delay_seconds),
         on_batch=on_batch,
     )
+
+
+def _history(project: Project) -> pl.DataFrame:
+    """Return the annotations, oldest first, each with the normalised text of its group as ``family``."""
+    found = project.store.annotations.history()
+    return found.with_columns(family=project.text.normalise(found["template"]))

@@ -2,7 +2,6 @@
 
 import difflib
 import inspect
-import typing
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from pydantic import ConfigDict, PydanticSchemaGenerationError, TypeAdapter, Val
 
 from vigie import plugins
 from vigie.errors import SettingsError, UnknownPartError
+from vigie.parameters import call, flat
 
 PATHS = ("path", "dead_letters", "ca_file")
 
@@ -25,9 +25,9 @@ def build(family: str, kind: str, where: str, given: Mapping[str, Any], offered:
     where
         The table's name (``sources.logs``), for error messages.
     given
-        What the user wrote: every key must be a parameter of the part, of the right type.
+        What the user wrote: every key must be a parameter of the part, or a field of one that is a group, of the right type.
     offered
-        What Vigie has to hand: each part takes what it has parameters for.
+        What Vigie has to hand: each part takes what it has parameters for; besides these ``owner``, which is `where`.
 
     Raises
     ------
@@ -38,19 +38,17 @@ def build(family: str, kind: str, where: str, given: Mapping[str, Any], offered:
         part = plugins.load(family, kind)
     except UnknownPartError as error:
         raise SettingsError(f"{where}.type: {error}") from error
-    parameters = inspect.signature(part).parameters
-    hints = typing.get_type_hints(part.__init__)
+    parameters = flat(part)
+    offered = {"owner": where, **offered}
     own = [name for name in parameters if name not in offered]
-    values = {
-        name: _checked(f"{where}.{name}", value, hints.get(name, Any)) for name, value in given.items() if name in own
-    }
     for name in given:
         if name not in own:
             raise SettingsError(f"{where}.{name} is no setting of {family} of type {kind!r}{_nearest(name, own)}")
+    values = {name: _checked(f"{where}.{name}", value, parameters[name].annotation) for name, value in given.items()}
     for name in own:
         if name not in values and parameters[name].default is inspect.Parameter.empty:
             raise SettingsError(f"{where}.{name} is missing; {family} of type {kind!r} need it")
-    return part(**values, **suited(part, offered))
+    return call(part, {**values, **{name: value for name, value in offered.items() if name in parameters}})
 
 
 def in_folder(folder: Path, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -81,7 +79,9 @@ def encoder_source(source: str, folder: Path) -> str:
 
 def _checked(where: str, value: Any, kind: Any) -> Any:
     try:
-        adapter = TypeAdapter(kind, config=ConfigDict(arbitrary_types_allowed=True))
+        adapter = TypeAdapter(
+            Any if kind is inspect.Parameter.empty else kind, config=ConfigDict(arbitrary_types_allowed=True)
+        )
     except PydanticSchemaGenerationError as error:
         raise SettingsError(f"{where} cannot be set in vigie.toml") from error
     try:

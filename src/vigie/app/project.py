@@ -356,6 +356,7 @@ class Project:
         limit = self.settings.stream.max_message_bytes
 
         def process(batch: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+            """Return the enriched messages of a batch and its dead letters."""
             decoded = decode(batch, text_fields=table.text_fields, max_message_bytes=limit, format=table.format)
             messages, dead_letters = split(decoded)
             labelled, dimensions = self.labeller.label(messages)

@@ -257,6 +257,7 @@ class _Remembered:
         self._value: Any = None
 
     def get(self, key: object) -> Any:
+        """Return the value for a key, computed anew where the key is another one or the last value is too old."""
         now = time.monotonic()
         if key != self._key or now > self._until:
             self._value = self._compute(key)

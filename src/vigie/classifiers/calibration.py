@@ -47,6 +47,7 @@ def fit_temperature(scores: FloatArray, targets: IntArray, weights: FloatArray |
     counts = np.ones(len(scores)) if weights is None else weights
 
     def loss(log_temperature: float) -> float:
+        """Return the weighted log loss at a temperature, and the price of its distance from 1."""
         proba = softmax(scores * np.exp(-log_temperature))
         chosen = np.take_along_axis(proba, targets[:, None], axis=1)[:, 0]
         return float(-counts @ np.log(np.maximum(chosen, 1e-300))) + _CAUTION * log_temperature**2 / 2

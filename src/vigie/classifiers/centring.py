@@ -36,6 +36,7 @@ class Centring:
         """Return what multiplies by ``Y Yᵀ + 1`` for the differences `Y`, given what does it for the rows."""
 
         def centred(vectors: FloatArray) -> FloatArray:
+            """Multiply without making the differences: a kind's middle is taken off its images."""
             image = self._image(inner, vectors)
             return image - (self._middles @ image)[self._kinds] + vectors.sum(axis=0)
 

@@ -70,6 +70,7 @@ def inner_products(rows: csr_matrix, dense: SingleArray | None = None) -> Callab
     columns = rows.T.tocsr()
 
     def product(vectors: FloatArray) -> FloatArray:
+        """Multiply in the precision of the rows, without making the square matrix."""
         single = vectors.astype(rows.dtype)
         return rows @ (columns @ single) + beside @ (beside.T @ single) + vectors.sum(axis=0)
 

@@ -154,6 +154,7 @@ def _sureness(scores: FloatArray, goals: FloatArray) -> float:
     """Return the factor that brings the softmax of scores closest to the teacher's probabilities (least cross-entropy)."""
 
     def loss(log_factor: float) -> float:
+        """Return the cross-entropy between the teacher's probabilities and the scaled scores."""
         proba = softmax(scores * np.exp(log_factor))
         return float(-(goals * np.log(np.maximum(proba, 1e-300))).sum())
 

@@ -125,6 +125,7 @@ class _Lines(logging.Handler):
         self._board = board
 
     def emit(self, record: logging.LogRecord) -> None:
+        """Write a log record above the board."""
         self._board.collect("vigie", self.format(record))
 
 

@@ -115,6 +115,7 @@ def _replayed(letters: "DeadLetters", reason: str) -> tuple[int, int]:
     with progress("dead letters") as advance:
 
         def note(report: "BatchReport") -> None:
+            """Keep the report of a batch, and move the bar on by its messages."""
             reports.append(report)
             advance(report.n_messages + report.n_dead_letters)
 

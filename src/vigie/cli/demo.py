@@ -151,6 +151,7 @@ def writer(path: Path, *, seed: int, wanted: bool) -> Iterator[Callable[[], None
     stopped = threading.Event()
 
     def write_lines() -> None:
+        """Append lines to the file as they would come from real services, until stopped."""
         # Any sequence of log lines will do; nothing secret hangs on it.
         generator = LineGenerator(rng=random.Random(seed), start=datetime.now(UTC))  # noqa: S311
         with path.open("ab", buffering=0) as file:
@@ -185,6 +186,7 @@ def instructions(board: "Board", folder: Path, source: Path | None, *, kept: boo
 
 def _open_when_served(board: "Board") -> None:
     def wait_and_open() -> None:
+        """Open the browser once the pages are served; not at all when that takes over a minute."""
         if board.served.wait(timeout=60):
             webbrowser.open(board.url)
 

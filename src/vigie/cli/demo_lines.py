@@ -144,6 +144,7 @@ class LineGenerator:
         values = dict(fixed)
 
         def fill(found: re.Match[str]) -> str:
+            """Return what a placeholder stands for; one that comes twice in a line has the same value."""
             name, form = found.groups()
             if name == "time":
                 return at.strftime(form)

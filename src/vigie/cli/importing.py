@@ -15,6 +15,7 @@ from vigie.cli.options import HERE, DebugOption, JsonOption, ProjectOption
 from vigie.cli.progress import progress
 from vigie.errors import LabelError, SettingsError
 from vigie.labels import Annotation, Dimension, Purpose
+from vigie.parameters import Group, flattened
 
 if TYPE_CHECKING:
     import polars as pl
@@ -24,42 +25,51 @@ if TYPE_CHECKING:
 BATCH = 50_000
 ANNOTATIONS = 5_000
 
-FileArgument = Annotated[
-    Path,
-    typer.Argument(
-        metavar="FILE", help="CSV, JSON, JSONL or Parquet; all but the last also as .gz.", show_default=False
-    ),
-]
-TextOption = Annotated[
-    str | None,
-    typer.Option(
-        "--text",
-        metavar="COLUMN",
-        help="The column that holds the messages; not needed for files of Vigie and of other tools.",
-        show_default=False,
-    ),
-]
-FormatOption = Annotated[
-    str | None,
-    typer.Option(
-        "--format",
-        metavar="FORMAT",
-        help="csv, jsonl, parquet (as `vigie export` writes them), label_studio, prodigy, doccano or argilla.  "
-        "[default: what the file looks like]",
-    ),
-]
-MapOption = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--map",
-        metavar="[DIMENSION:]OLD=NEW",
-        help="What a label of the file is called here; may be given several times.",
-    ),
-]
-LabelOption = Annotated[
-    list[str] | None,
-    typer.Option("--label", metavar="DIMENSION=COLUMN", help="A column that holds labels; may be given several times."),
-]
+
+@dataclass(frozen=True, slots=True)
+class Given(Group):
+    """The file, and what it calls things."""
+
+    file: Annotated[
+        Path,
+        typer.Argument(
+            metavar="FILE", help="CSV, JSON, JSONL or Parquet; all but the last also as .gz.", show_default=False
+        ),
+    ]
+    text: Annotated[
+        str | None,
+        typer.Option(
+            "--text",
+            metavar="COLUMN",
+            help="The column that holds the messages; not needed for files of Vigie and of other tools.",
+            show_default=False,
+        ),
+    ] = None
+    label: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--label", metavar="DIMENSION=COLUMN", help="A column that holds labels; may be given several times."
+        ),
+    ] = None
+    format: Annotated[
+        str | None,
+        typer.Option(
+            "--format",
+            metavar="FORMAT",
+            help="csv, jsonl, parquet (as `vigie export` writes them), label_studio, prodigy, doccano or argilla.  "
+            "[default: what the file looks like]",
+        ),
+    ] = None
+    rename: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--map",
+            metavar="[DIMENSION:]OLD=NEW",
+            help="What a label of the file is called here; may be given several times.",
+        ),
+    ] = None
+
+
 AnnotatorOption = Annotated[str, typer.Option("--annotator", metavar="NAME", help="Whose answers these are.")]
 SkipOption = Annotated[
     bool,
@@ -67,14 +77,12 @@ SkipOption = Annotated[
 ]
 
 
+@flattened
 def import_file(
-    file: FileArgument,
-    text: TextOption = None,
-    label: LabelOption = None,
+    given: Given,
+    *,
     annotator: AnnotatorOption = "import",
     skip_unknown: SkipOption = False,
-    format: FormatOption = None,  # noqa: A002 - the name of the option
-    rename: MapOption = None,
     project: ProjectOption = HERE,
     as_json: JsonOption = False,
     debug: DebugOption = False,
@@ -96,10 +104,11 @@ def import_file(
 
     opened = Project.open(project)
     try:
-        columns = label_columns(label or (), opened.dimensions)
-        renames = label_renames(rename or (), opened.dimensions)
-        if text is None or format is not None or is_json(file):
-            asked = importing_answers.Asked(file, format, text, columns, annotator)
+        columns = label_columns(given.label or (), opened.dimensions)
+        renames = label_renames(given.rename or (), opened.dimensions)
+        file, text = given.file, given.text
+        if text is None or given.format is not None or is_json(file):
+            asked = importing_answers.Asked(file, given.format, text, columns, annotator)
             expected = importing_answers.expected(opened, renames, annotator, skip_unknown=skip_unknown)
             importing_answers.run(asked, expected, opened, as_json=as_json)
             return

@@ -46,6 +46,7 @@ def work(role: "Learner", wished: Ending) -> None:
     stop = threading.Event()
 
     def run() -> None:
+        """Learn until told to stop; a fault is logged and ends the process with the code for failure."""
         try:
             role.run(stop, niceness=NICENESS)
         except Exception:

@@ -37,6 +37,7 @@ def progress(what: str, total: int | None = None, *, to_terminal: bool = False) 
         task = bar.add_task(what, total=total, rate="")
 
         def advance(n: int) -> None:
+            """Move the bar on by so many, and show the speed once there is one."""
             bar.advance(task, n)
             speed = bar.tasks[0].speed
             bar.update(task, rate=f"{speed:,.0f}/s" if speed else "")

@@ -125,6 +125,7 @@ def present(roster: "Roster", role: str, details: Callable[[], Mapping[str, Any]
     done = threading.Event()
 
     def beat() -> None:
+        """Tell the roster every few seconds that this process runs; a database that is away is tried again."""
         while True:
             try:
                 roster.beat(role, instance, details())

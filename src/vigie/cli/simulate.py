@@ -3,6 +3,7 @@
 import json
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -15,6 +16,7 @@ from vigie.cli.options import DebugOption, JsonOption
 from vigie.cli.progress import progress
 from vigie.cli.simulate_report import report
 from vigie.errors import MissingExtraError, ModelError, SettingsError, UnavailableError
+from vigie.parameters import Group, flattened
 
 if TYPE_CHECKING:
     import numpy as np
@@ -33,74 +35,97 @@ ITS_ENCODER, PEERS_ENCODER = "default", "minilm"
 
 logger = logging.getLogger(__name__)
 
-DataArgument = Annotated[
-    Path, typer.Argument(metavar="DATA", help="CSV, JSONL or Parquet; the first two also as .gz.", show_default=False)
-]
-TextOption = Annotated[str, typer.Option("--text", metavar="COLUMN", help="The column that holds the messages.")]
-LabelOption = Annotated[
-    list[str],
-    typer.Option("--label", metavar="DIM=COLUMN", help="A column that holds labels; several are asked about at once."),
-]
-StrategyOption = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--strategy",
-        metavar="NAME",
-        help="A query strategy; may be given several times.  [default: that of a new project]",
-    ),
-]
-ModelOption = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--model",
-        metavar="NAME",
-        help="A classifier; may be given several times.  [default: hybrid.v1 where the extra embeddings is installed, else linear.v1]",
-    ),
-]
-BudgetOption = Annotated[
-    int | None,
-    typer.Option(
-        "--budget", metavar="N", min=1, help=f"Answers in all.  [default: {BUDGET}, or all groups where they are fewer]"
-    ),
-]
-BatchOption = Annotated[int, typer.Option("--batch", metavar="N", min=1, help="Answers between two trainings.")]
-SeedsOption = Annotated[int, typer.Option("--seeds", metavar="N", min=1, help="Splits, each with draws of its own.")]
-KindOption = Annotated[
-    str | None,
-    typer.Option("--kind", metavar="logs|social", help="How texts are made comparable.  [default: what suits them]"),
-]
-TestOption = Annotated[
-    str,
-    typer.Option(
-        "--test",
-        metavar="templates|messages",
-        help="What is held out: whole templates, none of which can be asked about, or messages of the stream as it is.",
-    ),
-]
-ShareOption = Annotated[float, typer.Option("--test-share", min=0.01, max=0.9, help="Which part of them is held out.")]
-OnceOption = Annotated[bool, typer.Option("--once", help="Keep one message per template, in pool and test.")]
-PeersOption = Annotated[
-    bool, typer.Option("--peers", help="Run modAL, scikit-activeml and small-text on the same splits (extra: peers).")
-]
+
+@dataclass(frozen=True, slots=True)
+class Labelled(Group):
+    """The labelled file, and how it is read."""
+
+    data: Annotated[
+        Path,
+        typer.Argument(metavar="DATA", help="CSV, JSONL or Parquet; the first two also as .gz.", show_default=False),
+    ]
+    text: Annotated[str, typer.Option("--text", metavar="COLUMN", help="The column that holds the messages.")]
+    label: Annotated[
+        list[str],
+        typer.Option(
+            "--label", metavar="DIM=COLUMN", help="A column that holds labels; several are asked about at once."
+        ),
+    ]
+    kind: Annotated[
+        str | None,
+        typer.Option(
+            "--kind", metavar="logs|social", help="How texts are made comparable.  [default: what suits them]"
+        ),
+    ] = None
+    once: Annotated[bool, typer.Option("--once", help="Keep one message per template, in pool and test.")] = False
+
+
+@dataclass(frozen=True, slots=True)
+class Systems(Group):
+    """Who asks and learns."""
+
+    strategy: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--strategy",
+            metavar="NAME",
+            help="A query strategy; may be given several times.  [default: that of a new project]",
+        ),
+    ] = None
+    model: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--model",
+            metavar="NAME",
+            help="A classifier; may be given several times.  [default: hybrid.v1 where the extra embeddings is installed, "
+            "else linear.v1]",
+        ),
+    ] = None
+    peers: Annotated[
+        bool,
+        typer.Option("--peers", help="Run modAL, scikit-activeml and small-text on the same splits (extra: peers)."),
+    ] = False
+
+
+@dataclass(frozen=True, slots=True)
+class Course(Group):
+    """How the file is replayed."""
+
+    budget: Annotated[
+        int | None,
+        typer.Option(
+            "--budget",
+            metavar="N",
+            min=1,
+            help=f"Answers in all.  [default: {BUDGET}, or all groups where they are fewer]",
+        ),
+    ] = None
+    batch: Annotated[int, typer.Option("--batch", metavar="N", min=1, help="Answers between two trainings.")] = 10
+    seeds: Annotated[int, typer.Option("--seeds", metavar="N", min=1, help="Splits, each with draws of its own.")] = 5
+    test: Annotated[
+        str,
+        typer.Option(
+            "--test",
+            metavar="templates|messages",
+            help="What is held out: whole templates, none of which can be asked about, or messages of the stream as it is.",
+        ),
+    ] = "templates"
+    test_share: Annotated[
+        float, typer.Option("--test-share", min=0.01, max=0.9, help="Which part of them is held out.")
+    ] = 0.25
+
+
 HtmlOption = Annotated[
     Path | None, typer.Option("--html", metavar="FILE", help="Write the curves as a page that needs no network.")
 ]
 
 
+@flattened
 def simulate(
-    data: DataArgument,
-    text: TextOption,
-    label: LabelOption,
-    strategy: StrategyOption = None,
-    model: ModelOption = None,
-    budget: BudgetOption = None,
-    batch: BatchOption = 10,
-    seeds: SeedsOption = 5,
-    kind: KindOption = None,
-    test: TestOption = "templates",
-    test_share: ShareOption = 0.25,
-    once: OnceOption = False,
-    peers: PeersOption = False,
+    file: Labelled,
+    systems: Systems,
+    course: Course,
+    *,
     html: HtmlOption = None,
     as_json: JsonOption = False,
     debug: DebugOption = False,
@@ -117,16 +142,16 @@ def simulate(
     from vigie.evaluation.curves_page import page  # noqa: PLC0415
     from vigie.evaluation.simulate import simulate as run  # noqa: PLC0415
 
-    columns = label_columns(label)
+    columns = label_columns(file.label)
     if html is not None and not html.absolute().parent.is_dir():
         raise SettingsError(f"--html is {html}; there is no folder {html.absolute().parent}")
-    systems = [*ours(model, strategy), *(others() if peers else [])]
-    messages, kind = read(data, text, columns, kind=kind, once=once)
-    plan = planned(messages, budget, batch=batch, seeds=seeds, test=test, test_share=test_share)
-    with progress("answers", len(systems) * plan.n_seeds * len(plan.steps) * plan.batch) as advance:
-        curves = run(messages, systems, plan, advance=advance)
+    asking = [*ours(systems.model, systems.strategy), *(others() if systems.peers else [])]
+    messages, kind = read(file.data, file.text, columns, kind=file.kind, once=file.once)
+    plan = planned(messages, course)
+    with progress("answers", len(asking) * plan.n_seeds * len(plan.steps) * plan.batch) as advance:
+        curves = run(messages, asking, plan, advance=advance)
     if html is not None:
-        html.write_text(page(curves, f"{data.name}: macro-F1 by number of answers"), encoding="utf-8")
+        html.write_text(page(curves, f"{file.data.name}: macro-F1 by number of answers"), encoding="utf-8")
     if as_json:
         print(json.dumps(plain(curves)))
         return
@@ -179,9 +204,7 @@ def read(data: Path, text: str, columns: Mapping[str, str], *, kind: str | None,
     return Messages.of(frame, text, columns, normalise=normaliser(kind), once=once), kind
 
 
-def planned(
-    messages: "Messages", budget: int | None, *, batch: int, seeds: int, test: str, test_share: float
-) -> "Plan":
+def planned(messages: "Messages", course: Course) -> "Plan":
     """Return how a file is replayed; without a budget, as much of the usual one as there are groups.
 
     Raises
@@ -192,10 +215,10 @@ def planned(
     from vigie.evaluation.simulate import Plan, fitting  # noqa: PLC0415 — scikit-learn takes a second to import
     from vigie.evaluation.simulate_data import Held  # noqa: PLC0415
 
-    if test not in set(Held):
-        raise SettingsError(f"--test is {test!r}; expected {' or '.join(Held)}")
-    plan = Plan(budget or BUDGET, batch, seeds, Held(test), test_share)
-    return plan if budget else fitting(messages, plan, most=BUDGET)
+    if course.test not in set(Held):
+        raise SettingsError(f"--test is {course.test!r}; expected {' or '.join(Held)}")
+    plan = Plan(course.budget or BUDGET, course.batch, course.seeds, Held(course.test), course.test_share)
+    return plan if course.budget else fitting(messages, plan, most=BUDGET)
 
 
 def ours(models: Sequence[str] | None, strategies: Sequence[str] | None) -> list["System"]:

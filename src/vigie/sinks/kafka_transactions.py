@@ -201,6 +201,7 @@ def _bounded(call: Callable[[float], object], seconds: float) -> None:
     outcome: queue.SimpleQueue[KafkaException | None] = queue.SimpleQueue()
 
     def attempt() -> None:
+        """Make the call and say how it ended, in a thread that may be left behind."""
         try:
             call(seconds)
         except KafkaException as problem:

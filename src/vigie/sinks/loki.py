@@ -2,22 +2,43 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
 import polars as pl
 
 from vigie.errors import SettingsError
-from vigie.loki import LABELLED_BY, NANOSECONDS, PUSH_PATH, Access, shortened
+from vigie.loki import NANOSECONDS, PUSH_PATH, Access, shortened
 from vigie.messages import SCHEMA, Position
+from vigie.parameters import Group
 from vigie.sinks import Checkpoints
 from vigie.sinks.appending import AppendedFile
 from vigie.sinks.dead_letters import dead_letter_lines
-from vigie.sinks.loki_entries import Entry, Line, body, entries, requests
+from vigie.sinks.loki_entries import Entry, Form, body, entries, requests
 from vigie.sinks.shared_files import SharedFiles
 
 STAGE = "write"
 WEEK_SECONDS = 7 * 24 * 3600.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Limits(Group):
+    """What Loki takes.
+
+    Parameters
+    ----------
+    max_request_bytes
+        Lines and metadata in one request, before compression.
+    max_line_bytes
+        Longer lines are dead letters (Loki's ``max_line_size``).
+    max_age_seconds
+        Older lines are dead letters (Loki's ``reject_old_samples_max_age``); 0: let Loki say.
+    """
+
+    max_request_bytes: int = 1_000_000
+    max_line_bytes: int = 256 * 1024
+    max_age_seconds: float = WEEK_SECONDS
 
 
 class LokiSink:
@@ -41,70 +62,39 @@ class LokiSink:
     ----------
     name
         Its name in the settings.
-    url
-        The server, without the path of its API.
+    access
+        The server, and as whom it is written to.
     checkpoints
         Where positions are saved; the store offers it.
-    tenant
-        Sent as ``X-Scope-OrgID``.
-    user, password
-        Basic authentication; at Grafana Cloud the number of the instance and a token.
-    token
-        Bearer authentication.
-    ca_file
-        Certificates (PEM) to trust instead of the system's.
-    labels
-        Stream labels of every line; few values, please: each combination is a stream.
-    keep_labels
-        Whether a line that came from Loki keeps its stream labels beside `labels`.
-    line
-        ``original``: the line as it came; ``enriched``: the JSON object with the labels in it.
+    form
+        What becomes of a message.
+    limits
+        What Loki takes.
     dead_letters
         The file for dead letters; `dead_letters.jsonl` in the project directory when left out.
-    max_request_bytes
-        Lines and metadata in one request, before compression.
-    max_line_bytes
-        Longer lines are dead letters (Loki's ``max_line_size``).
-    max_age_seconds
-        Older lines are dead letters (Loki's ``reject_old_samples_max_age``); 0: let Loki say.
     folder
         The project directory.
     clock
         Nanoseconds since 1970.
     """
 
-    def __init__(  # noqa: PLR0913  the settings of one table
+    def __init__(
         self,
         name: str,
         *,
-        url: str,
+        access: Access,
         checkpoints: Checkpoints,
-        tenant: str | None = None,
-        user: str | None = None,
-        password: str | None = None,
-        token: str | None = None,
-        ca_file: str | None = None,
-        labels: Mapping[str, str] = LABELLED_BY,
-        keep_labels: bool = True,
-        line: Line = "original",
+        form: Form,
+        limits: Limits,
         dead_letters: str | None = None,
-        max_request_bytes: int = 1_000_000,
-        max_line_bytes: int = 256 * 1024,
-        max_age_seconds: float = WEEK_SECONDS,
         folder: Path | None = None,
         clock: Callable[[], int] = time.time_ns,
     ) -> None:
-        self._access = Access(
-            owner=f"sinks.{name}", url=url, tenant=tenant, user=user, password=password, token=token, ca_file=ca_file
-        )
-        if not labels:
+        if not form.labels:
             raise SettingsError(f"sinks.{name}.labels is empty; Loki needs at least one label for each stream")
-        self._labels = dict(labels)
-        self._keep_labels = keep_labels
-        self._line: Line = line
-        self._max_request_bytes = max_request_bytes
-        self._max_line_bytes = max_line_bytes
-        self._max_age_seconds = max_age_seconds
+        self._access = access
+        self._form = form
+        self._limits = limits
         self._clock = clock
         self._dead_letters = AppendedFile(dead_letters or (folder or Path()) / "dead_letters.jsonl")
         self._files = SharedFiles(self._dead_letters, checkpoints=checkpoints)
@@ -163,23 +153,23 @@ class LokiSink:
     def _push_all(self, messages: pl.DataFrame) -> pl.DataFrame:
         """Push messages, and return those that are dead letters."""
         reasons: dict[int, str] = {}
-        found = entries(messages, labels=self._labels, keep_labels=self._keep_labels, line=self._line)
+        found = entries(messages, self._form)
         for entry in found:
             if reason := self._reason(entry):
                 reasons[entry.row] = reason
         good = (entry for entry in found if entry.row not in reasons)
-        for part in requests(good, max_bytes=self._max_request_bytes):
+        for part in requests(good, max_bytes=self._limits.max_request_bytes):
             self._push(part, reasons)
         return _letters(messages, reasons)
 
     def _reason(self, entry: Entry) -> str | None:
         """Return why Loki would not take an entry."""
         size = len(entry.line.encode())
-        if size > self._max_line_bytes:
-            return f"the line has {size} bytes; Loki takes at most {self._max_line_bytes} (max_line_bytes)"
+        if size > self._limits.max_line_bytes:
+            return f"the line has {size} bytes; Loki takes at most {self._limits.max_line_bytes} (max_line_bytes)"
         age = (self._clock() - entry.nanosecond) / NANOSECONDS
-        if 0 < self._max_age_seconds < age:
-            return f"the line is {age:.0f} s old; Loki takes it up to {self._max_age_seconds:.0f} s (max_age_seconds)"
+        if 0 < self._limits.max_age_seconds < age:
+            return f"the line is {age:.0f} s old; Loki takes it up to {self._limits.max_age_seconds:.0f} s (max_age_seconds)"
         return None
 
     def _push(self, part: Sequence[Entry], reasons: dict[int, str]) -> None:

@@ -3,12 +3,14 @@
 import gzip
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
 import orjson
 import polars as pl
 
-from vigie.loki import DETAILS
+from vigie.loki import DETAILS, LABELLED_BY
+from vigie.parameters import Group
 
 Line = Literal["original", "enriched"]
 
@@ -17,6 +19,26 @@ SPEED = 1
 OVERHEAD_BYTES = 64
 _NO_NAME = re.compile(r"[^A-Za-z0-9_]")
 _PREFIXES = ("label:", "confidence:", "origin:")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Form(Group):
+    """What becomes of a message in Loki.
+
+    Parameters
+    ----------
+    labels
+        Stream labels of every line; few values, please: each combination is a stream.
+    keep_labels
+        Whether a line that came from Loki keeps its stream labels beside `labels`, which win.
+    line
+        ``original``: the line as it came (the whole payload when it is not from Loki); ``enriched``: the JSON object with the
+        labels in it.
+    """
+
+    labels: Mapping[str, str] = field(default_factory=lambda: LABELLED_BY)
+    keep_labels: bool = True
+    line: Line = "original"
 
 
 class Entry(NamedTuple):
@@ -34,32 +56,28 @@ class Entry(NamedTuple):
         return len(self.line.encode()) + OVERHEAD_BYTES + sum(len(k) + len(v) for k, v in self.metadata.items())
 
 
-def entries(messages: pl.DataFrame, *, labels: Mapping[str, str], keep_labels: bool, line: Line) -> list[Entry]:
+def entries(messages: pl.DataFrame, form: Form) -> list[Entry]:
     """Return the entry of each message.
 
     A message that came from Loki (the field ``loki``) keeps its nanosecond and structured metadata, and its stream labels
-    if `keep_labels`. What Vigie found out is structured metadata: the label of each dimension under the dimension's name,
+    where the form says so. What Vigie found out is structured metadata: the label of each dimension under the dimension's name,
     ``<dimension>_confidence``, ``vigie_route`` and ``vigie_model``. Cost: about 8 µs each.
 
     Parameters
     ----------
     messages
         As a sink is given them.
-    labels
-        Stream labels of every entry; they win over the message's own.
-    keep_labels
-        Whether the message's own stream labels stay.
-    line
-        ``original``: the line as it came (the whole payload when it is not from Loki); ``enriched``: the output.
+    form
+        What becomes of them.
     """
     columns = [name for name in messages.columns if name.startswith(_PREFIXES[:2]) or name in {"route", "model"}]
     rows = messages.select("payload", "output", pl.col("timestamp").dt.epoch("ns").alias("ns"), *columns)
     found = []
     for number, row in enumerate(rows.iter_rows(named=True)):
         text, details = _original(row["payload"])
-        own = details.get("labels", {}) if keep_labels else {}
-        stream = tuple(sorted({**own, **labels}.items()))
-        shown = _text(row["output"]) if line == "enriched" else text
+        own = details.get("labels", {}) if form.keep_labels else {}
+        stream = tuple(sorted({**own, **form.labels}.items()))
+        shown = _text(row["output"]) if form.line == "enriched" else text
         metadata = {**details.get("metadata", {}), **_metadata(row)}
         found.append(Entry(number, stream, int(details.get("timestamp", row["ns"])), shown, metadata))
     return found

@@ -5,6 +5,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,6 +14,7 @@ import polars as pl
 from vigie.errors import SettingsError
 from vigie.loki import NANOSECONDS, Access
 from vigie.messages import Position, batch, empty_batch
+from vigie.parameters import Group
 from vigie.sources.loki_pages import Pages
 from vigie.sources.loki_reader import Fresh, Reader
 from vigie.sources.loki_seen import Journal, Record, Seen
@@ -31,6 +33,54 @@ class _Row(NamedTuple):
 
     offset: int
     fresh: Fresh
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Watch(Group):
+    """Which lines are read, and how often.
+
+    Parameters
+    ----------
+    query
+        LogQL that selects lines: ``{app="shop"} |= "error"``.
+    since_seconds
+        How far back a source without position begins.
+    lateness_seconds
+        How late a line may arrive in Loki, or how far behind the newest, and still be found: as long as an agent may be cut
+        off. Lines of that time are remembered (100 bytes each) and asked for again twice in it.
+    page_entries
+        Lines in one query; a server that allows fewer says so and is heard.
+    poll_seconds
+        How often to ask when nothing is new; five times as long while the tail listens.
+    tail
+        Whether to listen on the WebSocket, which brings new lines within some 100 ms.
+    """
+
+    query: str
+    since_seconds: float = 3600.0
+    lateness_seconds: float = 60.0
+    page_entries: int = 5000
+    poll_seconds: float = 1.0
+    tail: bool = True
+
+    def check(self, owner: str) -> None:
+        """Refuse values that cannot be used.
+
+        Raises
+        ------
+        SettingsError
+            One is out of its range; the message names it as one of the table `owner`.
+        """
+        if not self.query.strip().startswith("{"):
+            raise SettingsError(
+                f'{owner}.query is {self.query!r:.100}; expected LogQL that selects lines, such as {{app="shop"}}'
+            )
+        if self.lateness_seconds < 0:
+            raise SettingsError(f"{owner}.lateness_seconds is {self.lateness_seconds}; expected a number not below 0")
+        if self.page_entries < 1:
+            raise SettingsError(f"{owner}.page_entries is {self.page_entries}; expected at least 1")
+        if self.poll_seconds <= 0:
+            raise SettingsError(f"{owner}.poll_seconds is {self.poll_seconds}; expected a number above 0")
 
 
 class LokiSource:
@@ -52,29 +102,10 @@ class LokiSource:
     ----------
     name
         Its name in the settings.
-    url
-        The server, without the path of its API.
-    query
-        LogQL that selects lines: ``{app="shop"} |= "error"``.
-    tenant
-        Sent as ``X-Scope-OrgID``; several with ``|`` between.
-    user, password
-        Basic authentication; at Grafana Cloud the number of the instance and a token.
-    token
-        Bearer authentication.
-    ca_file
-        Certificates (PEM) to trust instead of the system's.
-    since_seconds
-        How far back a source without position begins.
-    lateness_seconds
-        How late a line may arrive in Loki, or how far behind the newest, and still be found: as long as an agent may be cut
-        off. Lines of that time are remembered (100 bytes each) and asked for again twice in it.
-    page_entries
-        Lines in one query; a server that allows fewer says so and is heard.
-    poll_seconds
-        How often to ask when nothing is new; five times as long while the tail listens.
-    tail
-        Whether to listen on the WebSocket, which brings new lines within some 100 ms.
+    access
+        The server, and as whom it is asked.
+    watch
+        Which lines are read, and how often.
     until_end
         Be exhausted when the present is reached.
     folder
@@ -83,40 +114,27 @@ class LokiSource:
         Nanoseconds since 1970.
     """
 
-    def __init__(  # noqa: PLR0913  the settings of one table
+    def __init__(
         self,
         name: str,
         *,
-        url: str,
-        query: str,
-        tenant: str | None = None,
-        user: str | None = None,
-        password: str | None = None,
-        token: str | None = None,
-        ca_file: str | None = None,
-        since_seconds: float = 3600.0,
-        lateness_seconds: float = 60.0,
-        page_entries: int = 5000,
-        poll_seconds: float = 1.0,
-        tail: bool = True,
+        access: Access,
+        watch: Watch,
         until_end: bool = False,
         folder: Path | None = None,
         clock: Callable[[], int] = time.time_ns,
     ) -> None:
-        owner = f"sources.{name}"
-        _check(owner, query, lateness_seconds, page_entries, poll_seconds)
-        self._access = Access(
-            owner=owner, url=url, tenant=tenant, user=user, password=password, token=token, ca_file=ca_file
-        )
-        self._query = query
-        self._since = int(since_seconds * NANOSECONDS)
-        self._lateness = int(lateness_seconds * NANOSECONDS)
-        self._poll_seconds = poll_seconds
+        watch.check(access.owner)
+        self._access = access
+        self._query = watch.query
+        self._since = int(watch.since_seconds * NANOSECONDS)
+        self._lateness = int(watch.lateness_seconds * NANOSECONDS)
+        self._poll_seconds = watch.poll_seconds
         self._until_end = until_end
         self._clock = clock
-        self._pages = Pages(self._access, query, page_entries=page_entries)
+        self._pages = Pages(access, watch.query, page_entries=watch.page_entries)
         self._journal = Journal(folder / ".vigie" / f"loki-{name}.journal" if folder else None)
-        self._wants_tail = tail and not until_end
+        self._wants_tail = watch.tail and not until_end
         self._tail: Tail | None = None
         self._wake = threading.Event()
         self._lock = threading.Lock()
@@ -324,16 +342,3 @@ class _Reading:
 
 def _resumed(positions: Sequence[Position]) -> int | None:
     return max((position.offset for position in positions), default=None)
-
-
-def _check(owner: str, query: str, lateness_seconds: float, page_entries: int, poll_seconds: float) -> None:
-    if not query.strip().startswith("{"):
-        raise SettingsError(
-            f'{owner}.query is {query!r:.100}; expected LogQL that selects lines, such as {{app="shop"}}'
-        )
-    if lateness_seconds < 0:
-        raise SettingsError(f"{owner}.lateness_seconds is {lateness_seconds}; expected a number not below 0")
-    if page_entries < 1:
-        raise SettingsError(f"{owner}.page_entries is {page_entries}; expected at least 1")
-    if poll_seconds <= 0:
-        raise SettingsError(f"{owner}.poll_seconds is {poll_seconds}; expected a number above 0")

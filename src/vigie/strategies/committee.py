@@ -147,6 +147,7 @@ class Committee:
         rows = best(doubt.scores, n, rng)
 
         def reason(row: int) -> dict[str, object]:
+            """Return why a row was chosen: the disagreement in the dimension that drove it, or its doubt without a committee."""
             if not has_committee:
                 return {**doubt.reason(row), "without": "committee"}
             dimension = doubt.driver(row)

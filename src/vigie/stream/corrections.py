@@ -32,6 +32,7 @@ def correcting(decode: Callable[[pl.DataFrame], pl.DataFrame], labeller: Labelle
     """
 
     def correct(batch: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+        """Return the messages of a batch as people's answers now have them, and its dead letters."""
         messages, dead_letters = split(decode(batch))
         labelled, dimensions = labeller.label(messages)
         parts = labelled.partition_by(REVISION, LABELS, maintain_order=True) or [labelled]

@@ -25,6 +25,7 @@ def replaying(process: Process, *, reason: str = "") -> Process:
     """
 
     def replay(batch: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+        """Return the messages that can be processed now, and the letters that failed again or were not chosen."""
         chosen = batch.select(chosen_letters(reason)).to_series()
         messages, failed = process(_tried_again(batch.filter(chosen)))
         kept = batch.filter(~chosen).rename({"letter:stage": "stage", "letter:error": "error"})

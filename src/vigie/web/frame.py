@@ -125,6 +125,7 @@ def _problem_banner(services: "Services", words: Words) -> None:
         problem = Tag("span")
 
     def look() -> None:
+        """Show what is wrong with the settings, or hide the banner."""
         found = services.settings_problem
         banner.set_visibility(found is not None)
         problem.set_text(found or "")

@@ -26,24 +26,28 @@ def add(app: FastAPI, services: "Services", secret: str) -> None:
 
     @ui.page("/", dark=None)
     def label() -> None:
+        """Build the page that asks questions."""
         seen_by = current_visit(services)
         with frame(services, seen_by, "/", seen_by.words.gettext("Label")):
             LabelPage(desks, status, seen_by)
 
     @ui.page("/overview", dark=None)
     def overview() -> None:
+        """Build the page that shows figures about stream, answers and models."""
         seen_by = current_visit(services)
         with frame(services, seen_by, "/overview", seen_by.words.gettext("Overview")):
             OverviewPage(services, status, seen_by)
 
     @ui.page("/review", dark=None)
     def review() -> None:
+        """Build the page where people's contradicting and doubtful answers are settled."""
         seen_by = current_visit(services)
         with frame(services, seen_by, "/review", seen_by.words.gettext("Review")):
             ReviewPage(services, seen_by)
 
     @ui.page("/try", dark=None)
     def try_it() -> None:
+        """Build the page that labels a text somebody types."""
         seen_by = current_visit(services)
         with frame(services, seen_by, "/try", seen_by.words.gettext("Try")):
             TryPage(services, seen_by)

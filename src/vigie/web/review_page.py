@@ -159,6 +159,7 @@ class ReviewPage:
             buttons: dict[str, Tag] = {}
 
             def choose(name: str, buttons: dict[str, Tag] = buttons, dimension: str = dimension.name) -> None:
+                """Keep a label for its dimension, and show its button as pressed."""
                 self._chosen[dimension] = name
                 for other, one in buttons.items():
                     one.set(aria_checked=str(other == name).lower())
@@ -182,6 +183,7 @@ class ReviewPage:
         """Return what a click on a label does; where there is one dimension it settles the group at once."""
 
         async def chosen(event: GenericEventArguments) -> None:
+            """Choose the label; with a single dimension, settle the group at once."""
             choose(name)
             if len(self._services.dimensions) == 1:
                 await self._settle(event)

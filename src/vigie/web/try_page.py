@@ -166,6 +166,7 @@ class TryPage:
         buttons: dict[str, Tag] = {}
 
         def choose(name: str) -> None:
+            """Keep a label for its dimension, and show its button as pressed."""
             self._chosen[dimension.name] = name
             for other, one in buttons.items():
                 one.set(aria_checked=str(other == name).lower())

@@ -1,3 +1,4 @@
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -6,6 +7,7 @@ import pytest
 from vigie import plugins
 from vigie.app.parts import build, database_url, encoder_source, in_folder, suited
 from vigie.errors import SettingsError
+from vigie.parameters import Group
 
 
 class Part:
@@ -13,6 +15,27 @@ class Part:
 
     def __init__(self, name: str, *, topics: str | list[str], depth: int = 1, inbox: object = None) -> None:
         self.given: dict[str, Any] = {"name": name, "topics": topics, "depth": depth, "inbox": inbox}
+
+
+@dataclass(frozen=True)
+class Login(Group):
+    """As whom a server is asked."""
+
+    owner: str
+    user: str
+    patience_seconds: float = 1.0
+
+
+class Grouped:
+    """Takes a group of settings."""
+
+    def __init__(self, name: str, *, login: Login, anything=None) -> None:
+        self.given: dict[str, Any] = {"name": name, "login": login, "anything": anything}
+
+
+@pytest.fixture
+def grouped(monkeypatch: pytest.MonkeyPatch, part: None) -> None:
+    monkeypatch.setattr(plugins, "load", lambda _family, _name: Grouped)
 
 
 @pytest.fixture(autouse=True)
@@ -55,6 +78,28 @@ def test_build_when_a_key_is_missing_then_it_is_named():
 def test_build_when_a_value_has_the_wrong_type_then_value_and_expectation_are_named():
     message = refused({"topics": "a", "depth": "deep"})
     assert message.startswith("sources.x.depth is 'deep'; expected a valid integer")
+
+
+@pytest.mark.usefixtures("grouped")
+def test_build_when_a_part_takes_a_group_then_its_fields_are_keys_of_the_table():
+    given = made({"user": "me", "patience_seconds": 3, "anything": [1]})
+
+    assert given == {"name": "x", "login": Login("sources.x", "me", 3.0), "anything": [1]}
+
+
+@pytest.mark.usefixtures("grouped")
+@pytest.mark.parametrize(
+    ("given", "reason"),
+    [
+        ({"user": "me", "patience_seconds": "long"}, "sources.x.patience_seconds is 'long'; expected a valid number"),
+        ({"patience_seconds": 1}, "sources.x.user is missing; sources of type 'part' need it"),
+        ({"user": "me", "patience": 1}, "sources.x.patience is no setting of sources of type 'part'; did you mean"),
+        ({"user": "me", "login": {"user": "you"}}, "sources.x.login is no setting of sources of type 'part'"),
+        ({"user": "me", "owner": "you"}, "sources.x.owner is no setting of sources of type 'part'"),
+    ],
+)
+def test_build_when_a_field_of_a_group_cannot_be_used_then_says_so_as_of_any_key(given, reason):
+    assert refused(given).startswith(reason)
 
 
 def test_build_when_no_part_has_the_name_then_the_table_is_named(monkeypatch: pytest.MonkeyPatch):

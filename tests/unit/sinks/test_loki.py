@@ -16,8 +16,9 @@ from source_fakes import FileCheckpoints
 from vigie.errors import SettingsError, UnavailableError
 from vigie.loki import as_payload
 from vigie.messages import Position
+from vigie.parameters import call
 from vigie.sinks.loki import LokiSink
-from vigie.sinks.loki_entries import Entry, body, entries, requests
+from vigie.sinks.loki_entries import Entry, Form, body, entries, requests
 
 AT = time.time_ns() - 5 * SECOND
 POSITIONS = [Position("{}", 0, 7)]
@@ -29,7 +30,14 @@ def make(loki_server: LokiServer, tmp_path: Path) -> Iterator:
 
     def sink(**settings: Any) -> LokiSink:
         checkpoints = FileCheckpoints(tmp_path / "checkpoints.json")
-        made.append(LokiSink("out", url=loki_server.url, checkpoints=checkpoints, folder=tmp_path, **settings))
+        given = {
+            "name": "out",
+            "owner": "sinks.out",
+            "url": loki_server.url,
+            "checkpoints": checkpoints,
+            "folder": tmp_path,
+        }
+        made.append(call(LokiSink, {**given, **settings}))
         made[-1].open("in")
         return made[-1]
 
@@ -195,18 +203,18 @@ def test_settings_when_there_are_no_labels_then_says_that_loki_needs_one(make) -
     ],
 )
 def test_entries_when_a_field_is_called_loki_by_chance_then_the_message_is_from_elsewhere(payload: bytes) -> None:
-    [entry] = entries(labelled(payload), labels={"a": "b"}, keep_labels=True, line="original")
+    [entry] = entries(labelled(payload), Form(labels={"a": "b"}))
     assert entry == Entry(0, (("a", "b"),), AT, payload.decode(), {})
 
 
 def test_entries_when_told_not_to_keep_labels_then_only_ours_are_there() -> None:
     frame = labelled(as_payload("a", 5, {"app": "shop"}))
-    [entry] = entries(frame, labels={"a": "b"}, keep_labels=False, line="original")
+    [entry] = entries(frame, Form(labels={"a": "b"}, keep_labels=False))
     assert (entry.stream, entry.nanosecond) == ((("a", "b"),), 5)
 
 
 def test_entries_when_a_dimension_has_a_name_that_loki_refuses_then_it_is_made_one() -> None:
-    [entry] = entries(labelled(b"a", **{"label:event type": "x"}), labels={"a": "b"}, keep_labels=True, line="original")
+    [entry] = entries(labelled(b"a", **{"label:event type": "x"}), Form(labels={"a": "b"}))
     assert entry.metadata == {"event_type": "x"}
 
 
@@ -227,6 +235,6 @@ def test_body_when_streams_are_mixed_then_each_stands_once_with_its_lines_in_ord
 
 def test_payload_when_it_goes_out_and_back_then_nothing_is_lost() -> None:
     payload = as_payload("é\n\x00", 2**63 - 1, {"a": "b"}, {"c": "d"}, {"e": "f"})
-    [entry] = entries(labelled(payload), labels={"z": "1"}, keep_labels=True, line="original")
+    [entry] = entries(labelled(payload), Form(labels={"z": "1"}))
     assert (entry.nanosecond, entry.line, entry.metadata) == (2**63 - 1, "é\n\x00", {"c": "d"})
     assert orjson.loads(payload)["loki"]["parsed"] == {"e": "f"}

@@ -9,6 +9,7 @@ import pytest
 from loki_server import APP, QUERY, SECOND, LokiServer
 from vigie.errors import SettingsError, UnavailableError
 from vigie.messages import Position
+from vigie.parameters import call
 from vigie.sources.loki import LokiSource
 
 
@@ -17,8 +18,16 @@ def make(loki_server: LokiServer, tmp_path: Path) -> Iterator:
     made: list[LokiSource] = []
 
     def source(**settings) -> LokiSource:
-        values = {"url": loki_server.url, "query": QUERY, "folder": tmp_path, "tail": False, "poll_seconds": 0.02}
-        made.append(LokiSource("in", **{**values, **settings}))
+        values = {
+            "name": "in",
+            "owner": "sources.in",
+            "url": loki_server.url,
+            "query": QUERY,
+            "folder": tmp_path,
+            "tail": False,
+            "poll_seconds": 0.02,
+        }
+        made.append(call(LokiSource, {**values, **settings}))
         return made[-1]
 
     yield source

@@ -56,16 +56,19 @@ class _Asking:
         self._is_fitted = False
 
     def ask(self, n: int) -> IntArray:
+        """Return `n` rows of the pool without a label: drawn at random before the first labels, then modAL's choice."""
         if not self._is_fitted:
             return self._rng.choice(self._left, n, replace=False)
         places, _ = self._learner.query(self._pool[self._left], n_instances=n)
         return self._left[places]
 
     def learn(self, rows: IntArray, labels: IntArray) -> None:
+        """Fit the learner anew with these rows too, and take them out of the pool."""
         self._learner.teach(self._pool[rows], labels)
         self._left = np.setdiff1d(self._left, rows)
         self._is_fitted = True
 
     def predict(self, features: Any) -> IntArray:
+        """Return the number of the most probable label for each row of features."""
         labels: IntArray = self._learner.predict(features).astype(np.int64)
         return labels

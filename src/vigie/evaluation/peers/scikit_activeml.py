@@ -73,15 +73,18 @@ class _Asking:
         self._needs_model = needs_model
 
     def ask(self, n: int) -> IntArray:
+        """Return `n` rows of the pool without a label, as the library's strategy chooses them."""
         given = {"clf": self._fitted(), "fit_clf": False} if self._needs_model else {}
         rows = self._strategy.query(self._pool, self._labels, batch_size=n, **given)
         return np.asarray(rows, dtype=np.int64)
 
     def learn(self, rows: IntArray, labels: IntArray) -> None:
+        """Fill in the labels of these rows and fit the model anew."""
         self._labels[rows] = labels
         self._fitted()
 
     def predict(self, features: Any) -> IntArray:
+        """Return the number of the most probable label for each row of features."""
         labels: IntArray = self._model.predict(features).astype(np.int64)
         return labels
 

@@ -56,11 +56,13 @@ class _Asking:
         self._is_fitted = False
 
     def ask(self, n: int) -> IntArray:
+        """Return `n` rows of the pool without a label: drawn at random until two labels were seen, then small-text's choice."""
         if self._is_fitted:
             return np.asarray(self._learner.query(num_samples=n), dtype=np.int64)
         return self._rng.choice(np.setdiff1d(np.arange(self._n_rows), self._rows), n, replace=False)
 
     def learn(self, rows: IntArray, labels: IntArray) -> None:
+        """Keep the labels, and fit the learner once there are two different ones."""
         self._rows, self._labels = np.concatenate([self._rows, rows]), np.concatenate([self._labels, labels])
         if self._is_fitted:
             self._learner.update(labels)
@@ -69,6 +71,7 @@ class _Asking:
             self._is_fitted = True
 
     def predict(self, features: Any) -> IntArray:
+        """Return the number of a label for each row of features; before the first fit the first label seen."""
         if not self._is_fitted:
             return np.full(features.shape[0], self._labels[0], dtype=np.int64)
         labels: IntArray = self._learner.classifier.model.predict(features).astype(np.int64)

@@ -176,6 +176,7 @@ class _Part:
         self._n_left = len(rows)
 
     def answer(self, n: int) -> None:
+        """Ask for `n` rows, or for those that are left, and learn their true labels."""
         n = min(n, self._n_left)
         if n:
             rows = self._asking.ask(n)
@@ -183,9 +184,11 @@ class _Part:
             self._n_left -= n
 
     def predict(self) -> pl.Series:
+        """Return a label for each message of the test; the dimension's first where no row of the pool has one."""
         return self._constant(0) if not len(self._truth) else self._named(self._asking.predict(self._test))
 
     def full(self) -> pl.Series:
+        """Return the labels of the same model fitted to the whole pool; fitted once per model and dimension."""
         peer = self._system.peer
         key = (peer.about.system, peer.about.model, self.dimension.name)
         return self._system.workshop.full(key, self._given, self._supervised)
