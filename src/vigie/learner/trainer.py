@@ -131,7 +131,7 @@ class Trainer:
     def can_learn(self, effective: pl.DataFrame, dimensions: Sequence[Dimension]) -> bool:
         """Tell whether there is anything to learn from: an answer, or names of labels for a classifier that begins with them."""
         asked = tuple(dimensions)
-        return len(DataSet.of(Answers.of(effective, asked), asked)) > 0 or self.begins_with_names(asked)
+        return self.begins_with_names(asked) or len(DataSet.of(Answers.of(effective, asked), asked)) > 0
 
     def begins_with_names(self, dimensions: Sequence[Dimension]) -> bool:
         """Tell whether the classifier learns before the first answer."""
