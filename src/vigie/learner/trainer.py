@@ -22,6 +22,7 @@ from vigie.learner.purity import Guard
 from vigie.learner.recalled import Recalled
 from vigie.learner.serving import Serving
 from vigie.learner.stopping import Point, agreement
+from vigie.learner.threads import one_thread
 from vigie.learner.training import DataSet, recipe
 from vigie.learner.unanswered import unanswered
 from vigie.registry import Registry, TrainingRecord, VersionInfo
@@ -160,6 +161,7 @@ class Trainer:
         newest = self._registry.versions(limit=1)
         return _learned(newest[0]) if newest else None
 
+    @one_thread
     def train(self, told: pl.DataFrame, dimensions: Sequence[Dimension], last_annotation: int) -> Trained:
         """Fit, measure, register, and promote unless it is worse; the champion moves last.
 
