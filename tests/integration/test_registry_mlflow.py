@@ -236,6 +236,18 @@ def test_log_when_it_fails_then_the_run_says_so_and_there_is_no_version(home: Pa
     assert registry.versions() == []
 
 
+def test_log_when_somebody_deleted_the_registered_model_then_the_second_try_makes_it_anew(home: Path) -> None:
+    registry = a_registry(home, "deleted")
+    registry.log(a_training(home))
+    registry._client.delete_registered_model("deleted")
+
+    with pytest.raises(UnavailableError):
+        registry.log(a_training(home))
+
+    assert registry.log(a_training(home)) == "1"
+    assert [info.version for info in registry.versions()] == ["1"]
+
+
 def test_log_when_another_process_adds_the_same_data_set_meanwhile_then_it_is_attached_all_the_same(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

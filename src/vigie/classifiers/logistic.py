@@ -8,7 +8,7 @@ many fits of scikit-learn over n-grams, for 5,000 texts more; the optimum is the
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.sparse import csr_matrix
@@ -101,26 +101,35 @@ def solve(
     stack = _Stack(problems, penalty)
     memory = _Memory(stack)
     dual, is_given = stack.start()
-    scores = np.zeros_like(dual)
-    gradient = stack.gradient(scores, scores)
+    nothing = np.zeros_like(dual)
+    there = stack.at(nothing)
+    gradient = stack.gradient(nothing, there)
     image = product(gradient)
     goal = tolerance**2 * stack.dot(gradient, image)
     if is_given:
-        scores = product(dual)
-        gradient = stack.gradient(dual, scores)
+        there = stack.at(product(dual))
+        gradient = stack.gradient(dual, there)
         image = product(gradient)
     for step_number in range(1, max_iterations + 1):
         step, step_image = memory.direction(gradient, image)
-        lengths = stack.line_search(dual, scores, step, step_image)
+        lengths, there = stack.line_search(dual, there, gradient, step, step_image)
         step, step_image = step * lengths, step_image * lengths
-        dual, scores = dual + step, scores + step_image
+        dual = dual + step
         before, before_image = gradient, image
-        gradient = stack.gradient(dual, scores)
+        gradient = stack.gradient(dual, there)
         image = product(gradient)
         if np.all(stack.dot(gradient, image) <= goal) and not (is_given and step_number < _LEAST):
             break
         memory.remember(step, step_image, gradient - before, image - before_image)
-    return stack.split(dual, scores)
+    return stack.split(dual, there.scores)
+
+
+class _Place(NamedTuple):
+    """Where the weights stand: scores, the probabilities that these make, and the loss of each problem without its penalty."""
+
+    scores: FloatArray
+    proba: FloatArray
+    losses: FloatArray
 
 
 class _Stack:
@@ -146,39 +155,43 @@ class _Stack:
         """Return the inner product per problem."""
         return np.add.reduceat(np.einsum("ij,ij->j", left, right), self.starts)
 
-    def gradient(self, dual: FloatArray, scores: FloatArray) -> FloatArray:
+    def at(self, scores: FloatArray) -> _Place:
+        """Return a place; most of the time between two products with ``X Xᵀ`` goes into this."""
+        proba, log_total = self._softmax(scores)
+        chosen = np.take_along_axis(scores, self._targets, axis=1)
+        return _Place(scores, proba, np.einsum("ij,ij->j", self.weights, log_total - chosen))
+
+    def gradient(self, dual: FloatArray, place: _Place) -> FloatArray:
         """Return the gradient as a weighted sum of rows, like `dual` itself."""
-        proba, _ = self._softmax(scores)
+        proba = place.proba.copy()
         np.put_along_axis(proba, self._targets, np.take_along_axis(proba, self._targets, axis=1) - 1, axis=1)
         return proba * self.weights[:, self.owner] + self.penalty * dual
 
-    def line_search(self, dual: FloatArray, scores: FloatArray, step: FloatArray, image: FloatArray) -> FloatArray:
-        """Return per column how far to go: the longest of 1, 1/2, 1/4, … that lowers its problem's loss enough.
+    def line_search(
+        self, dual: FloatArray, here: _Place, gradient: FloatArray, step: FloatArray, image: FloatArray
+    ) -> tuple[FloatArray, _Place]:
+        """Return per column how far to go, the longest of 1, 1/2, 1/4, … that lowers its problem's loss enough; and what is there.
 
         Scores are linear in the step, so no product with ``X Xᵀ`` is needed to try.
         """
-        slope = self.dot(self.gradient(dual, scores), image)
+        slope = self.dot(gradient, image)
         bend = self.penalty * self.dot(step, image) / 2
         pull = self.penalty * self.dot(dual, image)
-        start, lengths = self._losses(scores), np.ones(len(self.starts))
+        start, lengths = here.losses, np.ones(len(self.starts))
         for _ in range(20):
-            there = self._losses(scores + image * lengths[self.owner]) + lengths * pull + lengths**2 * bend
-            short = there > start + 1e-4 * lengths * slope + 1e-12 * np.abs(start)
+            there = self.at(here.scores + image * lengths[self.owner])
+            losses = there.losses + lengths * pull + lengths**2 * bend
+            short = losses > start + 1e-4 * lengths * slope + 1e-12 * np.abs(start)
             if not short.any():
-                break
+                return lengths[self.owner], there
             lengths[short] /= 2
-        return lengths[self.owner]
+        return lengths[self.owner], self.at(here.scores + image * lengths[self.owner])
 
     def split(self, dual: FloatArray, scores: FloatArray) -> list[Solution]:
         """Return each problem's own columns."""
         cuts = self.starts[1:]
         pairs = zip(np.split(dual, cuts, axis=1), np.split(scores, cuts, axis=1), strict=True)
         return [Solution(left.copy(), right.copy()) for left, right in pairs]
-
-    def _losses(self, scores: FloatArray) -> FloatArray:
-        _, log_total = self._softmax(scores)
-        chosen = np.take_along_axis(scores, self._targets, axis=1)
-        return np.einsum("ij,ij->j", self.weights, log_total - chosen)
 
     def _softmax(self, scores: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Return probabilities, and the logarithm of their denominators per row and problem."""

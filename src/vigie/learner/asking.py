@@ -27,7 +27,7 @@ from vigie.learner.ranking import (
     surveyed,
 )
 from vigie.learner.survey import Student, Survey
-from vigie.store import Store, microseconds
+from vigie.store import Listener, Store, microseconds
 from vigie.store.annotations import of_groups
 from vigie.strategies import Strategy
 
@@ -104,8 +104,18 @@ class Asker:
         more = size != self._seen[0]
         return more or (self._is_low() and (not self._was_low or last_annotation != self._seen[1]))
 
-    def ask(self, model: Model | None, dimensions: Sequence[Dimension]) -> None:
-        """Draw for audit, rank the rest, and put the questions in place of those nobody has taken yet."""
+    def ask(self, model: Model | None, dimensions: Sequence[Dimension], *, listener: Listener | None = None) -> None:
+        """Draw for audit, rank the rest, and put the questions in place of those nobody has taken yet.
+
+        Parameters
+        ----------
+        model
+            The version in use; None where there is none.
+        dimensions
+            What is asked now.
+        listener
+            Knows what people said before; left out, all of it is read.
+        """
         began = time.monotonic()
         situation = self._situation()
         groups = self._store.pool.sizes()
@@ -116,7 +126,7 @@ class Asker:
         names = [dimension.name for dimension in dimensions]
         # Groups that are being asked about rank high still, and get no second question.
         n = self._open_questions + self._store.questions.counts()["leased"]
-        effective = self._effective(model)
+        effective = self._effective(model, (listener or self._store.annotations).told())
         embedder = knowing(self._make(dimensions)) if model is None else None
         train = Answers.of(effective, dimensions).train
         if model is not None and rest.height > MAX_CANDIDATES:
@@ -170,8 +180,7 @@ class Asker:
         )
         return surveyed(there, scores, rng, MAX_SURVEYED)
 
-    def _effective(self, model: Model | None) -> pl.DataFrame:
-        told = self._store.annotations.told()
+    def _effective(self, model: Model | None, told: pl.DataFrame) -> pl.DataFrame:
         return of_groups(told) if self._guard is None else self._guard.effective(told, getattr(model, "splits", {}))
 
     def _situation(self) -> tuple[int, int]:

@@ -101,6 +101,7 @@ class Learner:
         self._dimensions = dimensions
         self._plan = plan
         self._clock = clock
+        self._listener = store.annotations.listener()
         serving = Serving(store, plan.serving)
         self._trainer = Trainer(store, registry, make=classifier, text=text, serving=serving)
         self._asker = Asker(
@@ -210,8 +211,8 @@ class Learner:
         state = self._state
         last = self._store.annotations.last_id()
         if state.last_annotation != last:
-            state.told = self._store.annotations.told()
-            state.last_annotation = last
+            state.told = self._listener.told()
+            state.last_annotation = self._listener.last_id
 
     def _train_if_due(self) -> None:
         state, dimensions = self._state, tuple(self._dimensions())
@@ -262,7 +263,8 @@ class Learner:
 
     def _ask_if_due(self) -> None:
         if self._state.must_rank or self._asker.is_due():
-            self._asker.ask(self._trainer.recalled_champion(), tuple(self._dimensions()))
+            champion, dimensions = self._trainer.recalled_champion(), tuple(self._dimensions())
+            self._asker.ask(champion, dimensions, listener=self._listener)
             self._state.must_rank, self._state.has_asked = False, True
 
     def _save(self) -> None:

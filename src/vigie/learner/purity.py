@@ -30,6 +30,9 @@ MANY = 4
 CODE_DIGITS = 3
 """Then only a number of at most so many digits is taken for a code."""
 
+MOST_BASES = 50_000
+"""Templates remembered with what they are as masked; of more, all are forgotten but those asked about."""
+
 Said = tuple[str, str, str]
 """A message, and what somebody said of it: dimension and label."""
 
@@ -78,12 +81,15 @@ class Guard:
         self._text = text
         self._families_of: object = None
         self._like = pl.DataFrame()
+        self._bases = pl.DataFrame(schema={"template": pl.String, "base": pl.String})
 
     def settle(
         self, told: pl.DataFrame, dimensions: Sequence[Dimension]
     ) -> tuple[pl.DataFrame, dict[str, tuple[int, ...]]]:
         """Bring the pool up to date; return what people say about groups, and the splits that this takes."""
         splits = self.splits(told, dimensions)
+        if not self._concerned(splits):
+            return of_groups(told), splits
         self.regroup(self.effective(told, splits), splits)
         return self.effective(told, splits), splits
 
@@ -140,7 +146,8 @@ class Guard:
 
     def _concerned(self, splits: Mapping[str, Sequence[int]]) -> list[str]:
         """Return the templates that are split, or whose groups were."""
-        stale = self._text.normalise(pl.Series(self._store.regrouping.replaced(), dtype=pl.String))
+        replaced = pl.Series(self._store.regrouping.replaced(), dtype=pl.String)
+        stale = self._text.normalise(replaced) if len(replaced) else replaced
         return sorted(base for base in {*splits, *stale} if placeholders(base))
 
     def _family(self, bases: Sequence[str], splits: Mapping[str, Sequence[int]]) -> pl.DataFrame:
@@ -152,10 +159,14 @@ class Guard:
         return self._like
 
     def _with_bases(self, rows: pl.DataFrame) -> pl.DataFrame:
-        """Add the templates as masked, as ``base``."""
-        unique = rows.select("template").unique()
-        unique = unique.with_columns(base=self._text.normalise(unique["template"]))
-        return rows.join(unique, on="template", how="left", maintain_order="left")
+        """Add the templates as masked, as ``base``; each is masked once, as nearly the same ones come at every training."""
+        new = rows.select("template").unique().join(self._bases, on="template", how="anti")
+        if len(new):
+            kept = self._bases if self._bases.height + new.height <= MOST_BASES else self._bases.clear()
+            if kept.is_empty():
+                new = rows.select("template").unique()
+            self._bases = pl.concat([kept, new.with_columns(base=self._text.normalise(new["template"]))])
+        return rows.join(self._bases, on="template", how="left", maintain_order="left")
 
     def _moved(self, rows: pl.DataFrame, splits: Mapping[str, Sequence[int]]) -> pl.DataFrame:
         """Return annotations about the groups that they belong to now."""

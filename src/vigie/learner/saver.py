@@ -13,6 +13,7 @@ from vigie.learner.audit import FloatArray
 from vigie.learner.random_asking import RandomAsking, drawn_worlds
 from vigie.learner.ranking import knowing
 from vigie.learner.savings import TAG, Savings, latest
+from vigie.learner.threads import one_thread
 from vigie.learner.worlds import World
 from vigie.registry import Registry
 from vigie.store import Store
@@ -123,6 +124,7 @@ class Saver:
         n, before = _n_groups(effective), max(self._begun_at, self._last.n_answers if self._last else 0)
         return MIN_ANSWERS <= n <= MAX_ANSWERS and n >= MORE * before
 
+    @one_thread
     def _go_on(self, work: Work) -> None:
         began = self._spent()
         try:

@@ -22,6 +22,7 @@ from vigie.learner.purity import Guard
 from vigie.learner.recalled import Recalled
 from vigie.learner.serving import Serving
 from vigie.learner.stopping import Point, agreement
+from vigie.learner.threads import one_thread
 from vigie.learner.training import DataSet, recipe
 from vigie.learner.unanswered import unanswered
 from vigie.registry import Registry, TrainingRecord, VersionInfo
@@ -131,7 +132,7 @@ class Trainer:
     def can_learn(self, effective: pl.DataFrame, dimensions: Sequence[Dimension]) -> bool:
         """Tell whether there is anything to learn from: an answer, or names of labels for a classifier that begins with them."""
         asked = tuple(dimensions)
-        return len(DataSet.of(Answers.of(effective, asked), asked)) > 0 or self.begins_with_names(asked)
+        return self.begins_with_names(asked) or len(DataSet.of(Answers.of(effective, asked), asked)) > 0
 
     def begins_with_names(self, dimensions: Sequence[Dimension]) -> bool:
         """Tell whether the classifier learns before the first answer."""
@@ -160,6 +161,7 @@ class Trainer:
         newest = self._registry.versions(limit=1)
         return _learned(newest[0]) if newest else None
 
+    @one_thread
     def train(self, told: pl.DataFrame, dimensions: Sequence[Dimension], last_annotation: int) -> Trained:
         """Fit, measure, register, and promote unless it is worse; the champion moves last.
 

@@ -58,6 +58,7 @@ class Registry:
         self._artifact_root = None if is_server(tracking_uri) else artifact_root
         self._script = pyfunc_script or Path(__file__).parents[1] / "pyfunc.py"
         self._tables = None if is_server(tracking_uri) else Tables(tracking_uri)
+        self._made: str | None = None
 
     def prepare(self) -> None:
         """Make database, experiment and registered model where they are missing, so that the first `log` is quick.
@@ -79,7 +80,8 @@ class Registry:
             The server does not answer; a run may have been left behind, marked as failed where possible.
         """
         with self._reaching(f"log a training of {self._name}"):
-            experiment = self._experiment()
+            experiment = self._made or self._experiment()
+            self._made = None  # somebody may have deleted it: after a failure it is looked for again
             run = self._client.create_run(experiment, tags=dict(training.tags)).info.run_id
             try:
                 version = self._logged(training, experiment, run)
@@ -87,6 +89,7 @@ class Registry:
                 self._client.set_terminated(run, "FAILED")
                 raise
             self._client.set_terminated(run)
+            self._made = experiment
             return version
 
     def champion(self) -> str | None:

@@ -21,6 +21,7 @@ from vigie.store.embeddings import StoredEmbeddings
 from vigie.store.engine import Database, utc_now
 from vigie.store.grouping import Grouping
 from vigie.store.inbox import Inbox
+from vigie.store.listener import Listener
 from vigie.store.pool import Group, Pool, Sample
 from vigie.store.presence import Presence, Roster
 from vigie.store.questions import Draft, Questions
@@ -42,6 +43,7 @@ __all__ = [
     "Group",
     "GroupState",
     "Inbox",
+    "Listener",
     "Offer",
     "Pool",
     "Presence",

@@ -12,6 +12,7 @@ from vigie.errors import QuestionError
 from vigie.labels import Annotation, QuestionKind
 from vigie.store.bulk import among, chunks, frame, storable
 from vigie.store.engine import Database, Lock
+from vigie.store.listener import Listener, heard, spoken
 from vigie.store.tables import (
     MAX_MESSAGE_CHARACTERS,
     GroupState,
@@ -99,30 +100,11 @@ class Annotations:
         The columns of `effective`, ``message`` (null where it is not known), and ``is_exception`` (Boolean); oldest first.
         """
         held = standing()
-        query = (
-            select(
-                annotations.c.group_id,
-                groups.c.template,
-                groups.c.count,
-                annotations.c.dimension,
-                annotations.c.annotator,
-                annotations.c.label,
-                annotations.c.purpose,
-                annotations.c.created_at,
-                annotations.c.question_id,
-                annotations.c.model_version,
-                annotations.c.duration_seconds,
-                annotations.c.message,
-                questions.c.parent_id,
-                _SETTLEMENT,
-            )
-            .join(held, held.c.id == annotations.c.id)
-            .join(groups, groups.c.id == annotations.c.group_id)
-            .outerjoin(questions, questions.c.id == annotations.c.question_id)
-            .outerjoin(settlements, settlements.c.annotation_id == annotations.c.id)
-            .order_by(annotations.c.id)
-        )
-        return _with_settled(_with_exceptions(self._frame(query)))
+        return heard(self._frame(spoken().join(held, held.c.id == annotations.c.id)))
+
+    def listener(self) -> Listener:
+        """Return what tells the same as `told` again and again, and reads only what is new."""
+        return Listener(self._database)
 
     def last_id(self) -> int:
         """Return the id of the newest annotation, 0 when there is none; it changes with every answer and undo."""
@@ -155,7 +137,8 @@ class Annotations:
         query = query.outerjoin(questions, questions.c.id == annotations.c.question_id)
         query = query.outerjoin(settlements, settlements.c.annotation_id == annotations.c.id)
         rows = self._frame(query.order_by(annotations.c.id.desc()).limit(limit))
-        return _with_settled(_with_exceptions(rows))
+        is_exception, settled = pl.col("parent_id").is_not_null(), pl.col("settlement").is_not_null()
+        return rows.with_columns(is_exception=is_exception, settled=settled).drop("parent_id", "settlement")
 
     def about(self, group_ids: Sequence[int]) -> pl.DataFrame:
         """Return all annotations of some groups, oldest first, those taken back (label null) included.
@@ -243,10 +226,6 @@ class Annotations:
             return frame(connection, query)
 
 
-def _with_settled(rows: pl.DataFrame) -> pl.DataFrame:
-    return rows.with_columns(settled=pl.col("settlement").is_not_null()).drop("settlement")
-
-
 def _check(connection: Connection, group_ids: Sequence[int]) -> None:
     there: set[int] = set()
     for part in chunks(group_ids):
@@ -314,10 +293,6 @@ def update_states(connection: Connection, group_ids: Sequence[int]) -> None:
     connection.execute(update(groups).where(these, groups.c.id.in_(answered)).values(state=GroupState.ANSWERED))
     withdrawn = (groups.c.state == GroupState.ANSWERED) & groups.c.id.not_in(answered)
     connection.execute(update(groups).where(these, withdrawn).values(state=GroupState.OPEN))
-
-
-def _with_exceptions(rows: pl.DataFrame) -> pl.DataFrame:
-    return rows.with_columns(is_exception=pl.col("parent_id").is_not_null()).drop("parent_id")
 
 
 def of_groups(told: pl.DataFrame) -> pl.DataFrame:

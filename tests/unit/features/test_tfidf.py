@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from sklearn.feature_extraction.text import HashingVectorizer
 from sklearn.pipeline import FeatureUnion
 
-from vigie.features.tfidf import HashedTfidf
+from vigie.features.tfidf import HashedTfidf, _tallies
 
 TEXTS = pl.Series(["disk full on <HOST>", "Disk failure, disk gone", "user logged in", "user logged out", ""])
 
@@ -149,3 +149,32 @@ def test_fit_transform_when_compared_with_fit_and_transform_then_the_same(bits: 
     assert (expected != found).nnz == 0
     assert expected.shape == found.shape
     np.testing.assert_array_equal(one.arrays()["buckets"], two.arrays()["buckets"])
+
+
+@pytest.mark.parametrize("bits", [8, 20])
+def test_transform_when_texts_were_learned_from_then_as_if_they_had_not_been(bits: int) -> None:
+    texts, others = pl.concat([many_texts(700), TEXTS]), many_texts(50, seed=1)
+    features = [HashedTfidf(bits=bits).fit(learned) for learned in (texts, others, pl.concat([others, texts]))]
+    _tallies.cache_clear()
+    expected = [one.transform(texts) for one in features]
+    HashedTfidf(bits=bits).fit_transform(texts)
+
+    found = [one.transform(texts) for one in features]
+
+    for one, other in zip(expected, found, strict=True):
+        np.testing.assert_array_equal(one.indptr, other.indptr)
+        np.testing.assert_array_equal(one.indices, other.indices)
+        np.testing.assert_array_equal(one.data, other.data)
+        assert other.has_canonical_format
+
+
+@given(st.lists(st.text(max_size=40), min_size=1, max_size=8), st.lists(st.text(max_size=40), max_size=8))
+def test_fit_transform_when_some_texts_were_counted_before_then_the_same_to_the_last_bit(
+    before: list[str], texts: list[str]
+) -> None:
+    column = pl.Series([*texts, *before[::2]], dtype=pl.String)
+    _tallies.cache_clear()
+    expected = HashedTfidf(bits=12).fit(column).transform(column).toarray()
+    HashedTfidf(bits=12).fit_transform(pl.Series(before))
+
+    np.testing.assert_array_equal(HashedTfidf(bits=12).fit_transform(column).toarray(), expected)

@@ -4,9 +4,11 @@ import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
+from polars.testing import assert_frame_equal
 
 from builders import a_batch
 from learner_fakes import SEVERITY, TOPIC, MemoryRegistry
@@ -15,12 +17,14 @@ from vigie.classifiers.artefact import Artefact
 from vigie.classifiers.linear import LinearClassifier
 from vigie.labelling import Labelling
 from vigie.labels import Origin
+from vigie.learner import purity
 from vigie.learner.asking import Asker
 from vigie.learner.purity import Family, Guard, split
 from vigie.learner.trainer import Trainer
 from vigie.plugins import load
 from vigie.rules import Rules
 from vigie.store import GroupState, Store
+from vigie.store.annotations import of_groups
 from vigie.stream.labeller import Labeller
 from vigie.stream.routing import Policy
 from vigie.text import normaliser
@@ -343,3 +347,41 @@ def test_artefact_when_it_has_splits_then_they_come_back(tmp_path: Path) -> None
     Artefact(classifier, (SEVERITY,), "logs", splits={"job <num>": (0,)}).save(tmp_path / "model")
 
     assert Artefact.load(tmp_path / "model").splits == {"job <num>": (0,)}
+
+
+def test_settle_when_templates_were_masked_before_then_only_new_ones_are_and_the_splits_are_the_same(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    masked: list[int] = []
+
+    class Counting:
+        """Masks as the real one does, and notes how many templates it was given."""
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(LOGS, name)
+
+        def normalise(self, texts: pl.Series) -> pl.Series:
+            masked.append(len(texts))
+            return LOGS.normalise(texts)
+
+    monkeypatch.setattr(purity, "MOST_BASES", 6)
+    guard, rng = Guard(world.store, Counting()), random.Random(0)
+    for word in ("disk full", "login ok", "user left"):
+        world.say(word, severity="info")
+    told = world.store.annotations.told()
+    guard.settle(told, DIMENSIONS)
+    assert max(masked) == 3
+
+    masked.clear()
+    assert_frame_equal(guard.settle(told, DIMENSIONS)[0], of_groups(told))
+    assert sum(masked) == 0
+
+    for status, label in ((200, "info"), (500, "error"), (200, "info"), (500, "error")):
+        world.say(access(status, rng=rng), severity=label)
+    for word in ("fan slow", "fan fast", "fan dead", "fan gone"):
+        world.say(word, severity="error")
+    again = world.store.annotations.told()
+    found = guard.splits(again, DIMENSIONS)
+
+    assert found == Guard(world.store, LOGS).splits(again, DIMENSIONS)
+    assert list(found) == [ACCESS]
