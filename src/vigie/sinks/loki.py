@@ -40,6 +40,20 @@ class Limits(Group):
     max_line_bytes: int = 256 * 1024
     max_age_seconds: float = WEEK_SECONDS
 
+    def check(self, owner: str) -> None:
+        """Refuse limits that no line is within.
+
+        Raises
+        ------
+        SettingsError
+            One is out of its range; the message names it as one of the table `owner`.
+        """
+        for name, value in (("max_request_bytes", self.max_request_bytes), ("max_line_bytes", self.max_line_bytes)):
+            if value < 1:
+                raise SettingsError(f"{owner}.{name} is {value}; expected at least 1")
+        if not self.max_age_seconds >= 0:
+            raise SettingsError(f"{owner}.max_age_seconds is {self.max_age_seconds}; expected a number not below 0")
+
 
 class LokiSink:
     """Pushes lines to Loki, labels in structured metadata; what Loki does not take becomes a dead letter.
@@ -92,6 +106,7 @@ class LokiSink:
     ) -> None:
         if not form.labels:
             raise SettingsError(f"sinks.{name}.labels is empty; Loki needs at least one label for each stream")
+        limits.check(access.owner)
         self._access = access
         self._form = form
         self._limits = limits
