@@ -11,7 +11,7 @@ import polars as pl
 from vigie.errors import SettingsError
 from vigie.loki import NANOSECONDS, PUSH_PATH, Access, shortened
 from vigie.messages import SCHEMA, Position
-from vigie.parameters import Group
+from vigie.parameters import Bundle
 from vigie.sinks import Checkpoints
 from vigie.sinks.appending import AppendedFile
 from vigie.sinks.dead_letters import dead_letter_lines
@@ -23,7 +23,7 @@ WEEK_SECONDS = 7 * 24 * 3600.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Limits(Group):
+class Limits(Bundle):
     """What Loki takes.
 
     Parameters

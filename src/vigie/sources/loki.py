@@ -14,7 +14,7 @@ import polars as pl
 from vigie.errors import SettingsError
 from vigie.loki import NANOSECONDS, Access
 from vigie.messages import Position, batch, empty_batch
-from vigie.parameters import Group
+from vigie.parameters import Bundle
 from vigie.sources.loki_pages import Pages
 from vigie.sources.loki_reader import Fresh, Reader
 from vigie.sources.loki_seen import Journal, Record, Seen
@@ -37,7 +37,7 @@ class _Row(NamedTuple):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Watch(Group):
+class Watch(Bundle):
     """Which lines are read, and how often.
 
     Parameters
