@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 from vigie.cli import app, main
 from vigie.cli.exits import FAILURE, MEANINGS, OK, UNAVAILABLE, USAGE, code_of
 from vigie.cli.progress import progress, waiting
+from vigie.cli.running import Ending
 from vigie.errors import (
     LabelError,
     MissingExtraError,
@@ -44,6 +45,12 @@ pattern = 'failed'
 labels = { severity = "error" }
 """
 LINES = [{"msg": "disk 1 failed"}, {"msg": "link up"}, {"other": "x"}, {"msg": "disk 2 failed"}]
+
+
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep a role that was wished to end from ending the tests some seconds later."""
+    monkeypatch.setattr(Ending, "insist", lambda _self, _seconds: None)
 
 
 @pytest.fixture
