@@ -17,7 +17,7 @@ from pydantic_core import PydanticUndefined
 from vigie import errors, plugins
 from vigie.cli import app
 from vigie.monitoring import Metrics, Snapshot
-from vigie.parameters import flat, is_group
+from vigie.parameters import flat, is_bundle
 from vigie.settings import Settings, models
 
 FOLDER = Path(__file__).parent
@@ -94,17 +94,17 @@ def _first_paragraph(part: Any) -> str:
 
 
 def _parameters(part: Any) -> str:
-    """Return the part's own words about its parameters as a list; instead of a group those about its fields."""
+    """Return the part's own words about its parameters as a list; instead of a bundle those about its fields."""
     places = {name: place for place, name in enumerate(flat(part))}
     lines = [line.replace("``", "`") for line in _words(part)]
     return "\n".join(sorted(lines, key=lambda line: places[re.findall(r"\w+", line)[0]]))
 
 
 def _words(part: Any) -> Iterator[str]:
-    groups = [parameter for parameter in inspect.signature(part).parameters.values() if is_group(parameter)]
-    for group in groups:
-        yield from _words(group.annotation)
-    unwanted = OFFERED | {group.name for group in groups}
+    bundles = [parameter for parameter in inspect.signature(part).parameters.values() if is_bundle(parameter)]
+    for bundle in bundles:
+        yield from _words(bundle.annotation)
+    unwanted = OFFERED | {bundle.name for bundle in bundles}
     _, _, rest = inspect.cleandoc(part.__doc__ or "").partition("Parameters\n----------\n")
     lines: list[str] = []
     for line in rest.partition("\n\n")[0].splitlines():

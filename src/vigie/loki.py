@@ -15,7 +15,7 @@ import orjson
 
 from vigie import __version__
 from vigie.errors import SettingsError, UnavailableError
-from vigie.parameters import Group
+from vigie.parameters import Bundle
 
 PUSH_PATH = "/loki/api/v1/push"
 QUERY_PATH = "/loki/api/v1/query_range"
@@ -36,7 +36,7 @@ _SERVER_ERROR = 500
 
 
 @dataclass(frozen=True, kw_only=True)
-class Access(Group):
+class Access(Bundle):
     """How to reach a Loki server, and as whom.
 
     Parameters

@@ -1,7 +1,7 @@
-"""Groups of parameters: what people set stays flat, what the code hands on stays short.
+"""Bundles of parameters: what people set stays flat, what the code hands on stays short.
 
-A source with twenty settings, or a command with as many options, has a few parameters, some of them groups. A user of it
-writes the fields of the groups beside the other settings, in one table or on one command line.
+A source with twenty settings, or a command with as many options, has a few parameters, some of them bundles. A user of it
+writes the fields of the bundles beside the other settings, in one table or on one command line.
 """
 
 import functools
@@ -12,14 +12,14 @@ from inspect import Parameter
 from typing import Any
 
 
-class Group:
+class Bundle:
     """A frozen dataclass of this kind stands for its fields wherever it is the type of a parameter."""
 
     __slots__ = ()
 
 
 def flat(function: Callable[..., Any]) -> dict[str, Parameter]:
-    """Return the parameters of a function or class by name, the fields of a group in its place; all are keyword-only.
+    """Return the parameters of a function or class by name, the fields of a bundle in its place; all are keyword-only.
 
     Raises
     ------
@@ -30,7 +30,7 @@ def flat(function: Callable[..., Any]) -> dict[str, Parameter]:
     --------
     >>> from dataclasses import dataclass
     >>> @dataclass(frozen=True)
-    ... class Login(Group):
+    ... class Login(Bundle):
     ...     user: str
     ...     token: str = ""
     >>> def source(url: str, login: Login, *, depth: int = 1) -> None: ...
@@ -39,7 +39,7 @@ def flat(function: Callable[..., Any]) -> dict[str, Parameter]:
     """
     found: dict[str, Parameter] = {}
     for parameter in _own(function):
-        inner = flat(parameter.annotation) if is_group(parameter) else {parameter.name: parameter}
+        inner = flat(parameter.annotation) if is_bundle(parameter) else {parameter.name: parameter}
         for name in inner.keys() & found.keys():
             raise TypeError(f"{function} has two parameters called {name!r}")
         found |= inner
@@ -47,10 +47,10 @@ def flat(function: Callable[..., Any]) -> dict[str, Parameter]:
 
 
 def call(function: Callable[..., Any], values: Mapping[str, Any]) -> Any:
-    """Call a function or class with flat values; the groups among its parameters are made of those of their fields."""
+    """Call a function or class with flat values; the bundles among its parameters are made of those of their fields."""
     given = dict(values)
     for parameter in _own(function):
-        if is_group(parameter):
+        if is_bundle(parameter):
             names = flat(parameter.annotation).keys() & given.keys()
             given[parameter.name] = call(parameter.annotation, {name: given.pop(name) for name in names})
     return function(**given)
@@ -61,17 +61,17 @@ def flattened(function: Callable[..., None]) -> Callable[..., None]:
 
     @functools.wraps(function)
     def called(**values: Any) -> None:
-        """Make the groups and call the function with them."""
+        """Make the bundles and call the function with them."""
         call(function, values)
 
     called.__dict__["__signature__"] = inspect.Signature(list(flat(function).values()))
     return called
 
 
-def is_group(parameter: Parameter) -> bool:
+def is_bundle(parameter: Parameter) -> bool:
     """Tell whether a parameter stands for the fields of its type."""
     kind = parameter.annotation
-    return inspect.isclass(kind) and issubclass(kind, Group)
+    return inspect.isclass(kind) and issubclass(kind, Bundle)
 
 
 def _own(function: Callable[..., Any]) -> list[Parameter]:

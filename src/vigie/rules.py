@@ -98,10 +98,10 @@ class Rules:
             The file cannot be read or used; the message says where and why.
         """
         try:
-            text = path.read_text(encoding="utf-8")
+            text = path.read_text(encoding="utf-8-sig")
         except FileNotFoundError:
             raise SettingsError(f"there is no rules file {path}; write one, or set rules.path in vigie.toml") from None
-        except (OSError, UnicodeDecodeError) as error:
+        except (OSError, ValueError) as error:
             raise SettingsError(f"{path} cannot be read: {error}") from error
         return cls.parse(text, dimensions, file=path.name)
 

@@ -6,19 +6,19 @@ from typing import Annotated
 
 import pytest
 
-from vigie.parameters import Group, call, flat, flattened
+from vigie.parameters import Bundle, call, flat, flattened
 
 NO_LABELS: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
-class Login(Group):
+class Login(Bundle):
     user: str
     token: Annotated[str, "secret"] = ""
 
 
 @dataclass(frozen=True)
-class Server(Group):
+class Server(Bundle):
     url: str
     login: Login
     labels: Mapping[str, str] = field(default_factory=lambda: {"by": "test"})
@@ -33,7 +33,7 @@ def connect(name: str, server: Server, *, depth: int = 1) -> tuple[str, Server, 
     return name, server, depth
 
 
-def test_flat_when_groups_are_nested_then_their_fields_stand_in_their_place():
+def test_flat_when_bundles_are_nested_then_their_fields_stand_in_their_place():
     assert list(flat(connect)) == ["name", "url", "user", "token", "labels", "depth"]
 
 
@@ -52,20 +52,20 @@ def test_flat_when_annotations_are_texts_then_they_are_evaluated():
     assert flat(later)["user"].annotation is str
 
 
-def test_flat_when_a_dataclass_is_no_group_then_it_stays_whole():
+def test_flat_when_a_dataclass_is_no_bundle_then_it_stays_whole():
     def whole(plain: Plain = Plain()) -> None: ...
 
     assert flat(whole)["plain"].annotation is Plain
 
 
-def test_flat_when_two_groups_have_a_field_in_common_then_the_code_is_refused():
+def test_flat_when_two_bundles_have_a_field_in_common_then_the_code_is_refused():
     def twice(user: int, login: Login) -> None: ...
 
     with pytest.raises(TypeError, match="two parameters called 'user'"):
         flat(twice)
 
 
-def test_call_when_values_are_flat_then_groups_are_made_and_what_is_left_out_has_its_default():
+def test_call_when_values_are_flat_then_bundles_are_made_and_what_is_left_out_has_its_default():
     name, server, depth = call(connect, {"name": "n", "url": "u", "user": "me", "depth": 3})
 
     assert (name, depth) == ("n", 3)

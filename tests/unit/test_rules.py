@@ -278,3 +278,23 @@ def test_apply_when_rules_of_the_logs_template_speak_then_they_mean_it(
     row = Rules.load(folder / "rules.toml", dimensions).apply(pl.Series([text])).row(0, named=True)
 
     assert (row["label:severity"], row["rule:severity"]) == (severity, rule)
+
+
+def test_load_when_the_file_begins_with_a_byte_order_mark_then_it_is_read_as_without(tmp_path: Path) -> None:
+    rule = "name = 'net'\npattern = 'link'\nlabels = { kind = 'network' }"
+    (tmp_path / "rules.toml").write_text("\ufeff" + RULE.format(rule), encoding="utf-8")
+
+    assert len(Rules.load(tmp_path / "rules.toml", DIMENSIONS)) == 2
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfe", b"[[rules]]\nname = '\xe9'\n"])
+def test_load_when_the_file_is_no_utf_8_then_it_cannot_be_read(content: bytes, tmp_path: Path) -> None:
+    (tmp_path / "rules.toml").write_bytes(content)
+
+    with pytest.raises(SettingsError, match=r"rules\.toml cannot be read"):
+        Rules.load(tmp_path / "rules.toml", DIMENSIONS)
+
+
+def test_load_when_the_path_is_impossible_then_it_cannot_be_read() -> None:
+    with pytest.raises(SettingsError, match="cannot be read"):
+        Rules.load(Path("\x00"), DIMENSIONS)

@@ -25,7 +25,7 @@ def build(family: str, kind: str, where: str, given: Mapping[str, Any], offered:
     where
         The table's name (``sources.logs``), for error messages.
     given
-        What the user wrote: every key must be a parameter of the part, or a field of one that is a group, of the right type.
+        What the user wrote: every key must be a parameter of the part, or a field of one that is a bundle, of the right type.
     offered
         What Vigie has to hand: each part takes what it has parameters for; besides these ``owner``, which is `where`.
 

@@ -19,6 +19,7 @@ import polars as pl
 
 from vigie import plugins
 from vigie.classifiers import Classifier, FloatArray
+from vigie.classifiers.saved import described
 from vigie.errors import ModelError
 from vigie.labels import Dimension, Label, WordWeight
 from vigie.messages import label_column
@@ -95,9 +96,7 @@ class Artefact:
             Its classifier is not installed.
         """
         try:
-            about = json.loads((folder / "model.json").read_text(encoding="utf-8"))
-            if about["format"] != _FORMAT:
-                raise ModelError(f"{folder} has format {about['format']}; expected {_FORMAT}; update Vigie")
+            about = described(folder / "model.json", _FORMAT)
             name, text, dimensions = str(about["classifier"]), str(about["text"]), _dimensions(about["dimensions"])
             answers = _answers(pl.read_parquet(folder / "answers.parquet"), dimensions)
             # Versions made before there were any have none.

@@ -1,8 +1,6 @@
 """A quick model that answers where it is sure, before a slow one that answers the rest."""
 
 import json
-import zipfile
-import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -13,8 +11,9 @@ import polars as pl
 from vigie import plugins
 from vigie.classifiers import Encodes, FloatArray, SingleArray
 from vigie.classifiers.hybrid import HybridClassifier
+from vigie.classifiers.saved import arrays, described, reading
 from vigie.classifiers.student import Student
-from vigie.errors import ModelError, UnavailableError
+from vigie.errors import ModelError
 from vigie.features.encoder_cache import Embeddings
 from vigie.labels import Dimension, WordWeight
 
@@ -24,7 +23,6 @@ below that of the full model alone (docs/decisions/0006-what-serves-the-stream.m
 
 _FORMAT = 1
 _NEVER = 2.0  # more than any probability
-_UNREADABLE = (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, zipfile.BadZipFile, zlib.error)
 
 
 class CascadeClassifier:
@@ -179,17 +177,11 @@ class CascadeClassifier:
         UnavailableError
             The encoder is not here, and its hub does not answer.
         """
-        try:
-            about = json.loads((folder / "cascade.json").read_text(encoding="utf-8"))
-            if about["format"] != _FORMAT:
-                raise ModelError(f"{folder} has format {about['format']}; expected {_FORMAT}; update Vigie")
+        with reading("cascade", folder):
+            about = described(folder / "cascade.json", _FORMAT)
             full = plugins.load("classifiers", str(about["full"])).load(folder / "full")
             model = cls(full.dimensions, encoded=float(about["encoded"]), full=full)
             model._student, model._sure = _student(folder, about, model.dimensions), float(about["sure"])
-        except UnavailableError:
-            raise
-        except _UNREADABLE as error:
-            raise ModelError(f"{folder} holds no cascade that can be read: {error}; train again") from error
         return model
 
 
@@ -209,8 +201,7 @@ def _threshold(sureness: FloatArray, encoded: float) -> float:
 def _student(folder: Path, about: Mapping[str, Any], dimensions: Sequence[Dimension]) -> Student | None:
     if not about["has_student"]:
         return None
-    with (folder / "student.npz").open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-        student = Student.from_arrays(dict(arrays))
+    student = Student.from_arrays(arrays(folder / "student.npz"))
     if student.labels != {dimension.name: dimension.label_names for dimension in dimensions}:
         raise ValueError("the student knows other labels than the full model")
     return student

@@ -1,8 +1,6 @@
 """Linear models over n-grams and sentence embeddings side by side, which know the names of the labels from the start."""
 
 import json
-import zipfile
-import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from functools import partial
@@ -19,8 +17,9 @@ from vigie.classifiers.centring import Centring
 from vigie.classifiers.heads import BoolArray, Head, Heads, encoded, learn, places
 from vigie.classifiers.logistic import SingleArray, inner_products, solve
 from vigie.classifiers.names import NameRows
+from vigie.classifiers.saved import arrays, described, reading
 from vigie.classifiers.words import shared, without
-from vigie.errors import ModelError, UnavailableError
+from vigie.errors import ModelError
 from vigie.features.encoder_cache import Embeddings, embeddings
 from vigie.features.encoder_files import find
 from vigie.features.tfidf import HashedTfidf
@@ -30,7 +29,6 @@ _FORMAT = 1
 _CHUNK = 2_000  # texts whose features are in memory at one time
 _STEPS, _FEW_STEPS, _MANY = 60, 30, 1500
 _FEWER_STEPS = 10  # from where the training before ended; the next training goes on from there
-_UNREADABLE = (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, zipfile.BadZipFile, zlib.error)
 
 
 class HybridClassifier:
@@ -209,16 +207,8 @@ class HybridClassifier:
         UnavailableError
             The encoder is not here, and its hub does not answer.
         """
-        try:
-            about = json.loads((folder / "hybrid.json").read_text(encoding="utf-8"))
-            if about["format"] != _FORMAT:
-                raise ModelError(f"{folder} has format {about['format']}; expected {_FORMAT}; update Vigie")
-            with (folder / "hybrid.npz").open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-                return cls._restored(about, dict(arrays))
-        except UnavailableError:
-            raise
-        except _UNREADABLE as error:
-            raise ModelError(f"{folder} holds no hybrid model that can be read: {error}; train again") from error
+        with reading("hybrid model", folder):
+            return cls._restored(described(folder / "hybrid.json", _FORMAT), arrays(folder / "hybrid.npz"))
 
     @classmethod
     def _restored(cls, about: Mapping[str, Any], arrays: Mapping[str, np.ndarray[Any, Any]]) -> Self:

@@ -1,8 +1,6 @@
 """Linear models over hashed n-grams, one per dimension."""
 
 import json
-import zipfile
-import zlib
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -14,6 +12,7 @@ import polars as pl
 from vigie.classifiers import FloatArray, IntArray
 from vigie.classifiers.heads import Head, Heads, encoded, learn, places
 from vigie.classifiers.logistic import inner_products, solve
+from vigie.classifiers.saved import arrays, described, reading
 from vigie.classifiers.words import shared
 from vigie.errors import ModelError
 from vigie.features.projection import project
@@ -28,7 +27,6 @@ _STEPS, _FEW_STEPS, _MANY = (
     1500,
 )  # 5,000 tweets: 1.4 s instead of 2.7 s, macro-F1 .739 instead of .747; others alike
 _FEWER_STEPS = 10  # from where the training before ended; the next training goes on from there
-_UNREADABLE = (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, zipfile.BadZipFile, zlib.error)
 
 
 class LinearClassifier:
@@ -158,14 +156,8 @@ class LinearClassifier:
         ModelError
             The folder holds no such model, or a newer version of it.
         """
-        try:
-            about = json.loads((folder / "linear.json").read_text(encoding="utf-8"))
-            if about["format"] != _FORMAT:
-                raise ModelError(f"{folder} has format {about['format']}; expected {_FORMAT}; update Vigie")
-            with (folder / "linear.npz").open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-                return cls._restored(about, dict(arrays))
-        except _UNREADABLE as error:
-            raise ModelError(f"{folder} holds no linear model that can be read: {error}; train again") from error
+        with reading("linear model", folder):
+            return cls._restored(described(folder / "linear.json", _FORMAT), arrays(folder / "linear.npz"))
 
     @classmethod
     def _restored(cls, about: Mapping[str, Any], arrays: Mapping[str, np.ndarray[Any, Any]]) -> Self:

@@ -7,8 +7,11 @@ from datetime import datetime
 
 from rich.text import Text
 
-_SAMPLE = re.compile(r"^(?P<name>\w+)(?:\{(?P<labels>[^}]*)\})? (?P<value>\S+)$", re.MULTILINE)
+_SAMPLE = re.compile(
+    r'^(?P<name>\w+)(?:\{(?P<labels>(?:[^"}]|"(?:[^"\\]|\\.)*")*)\})? (?P<value>[0-9][0-9.eE+-]*)$', re.MULTILINE
+)
 _LABEL = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
+_ESCAPE = re.compile(r"\\(.)")
 _KEPT = 10
 
 
@@ -25,10 +28,10 @@ class Figures:
     def read(self, metrics: str, *, at: datetime) -> None:
         """Take the metrics of one moment, in Prometheus's text format."""
         samples = list(_samples(metrics))
-        routes = {labels.get("route", ""): value for name, labels, value in samples if name == "vigie_messages_total"}
-        total = sum(value for name, _, value in samples if name == "vigie_messages_total")
+        messages = [(labels.get("route"), value) for name, labels, value in samples if name == "vigie_messages_total"]
+        total = sum(value for _, value in messages)
         self._totals.append((at, total))
-        self._review = routes.get("review", 0.0) / total if total else 0.0
+        self._review = sum(value for route, value in messages if route == "review") / total if total else 0.0
         self._answers = int(sum(value for name, _, value in samples if name == "vigie_answers"))
         self._champion = next(
             (labels["version"] for name, labels, _ in samples if name == "vigie_model_info" and "version" in labels), ""
@@ -63,4 +66,9 @@ class Figures:
 
 def _samples(metrics: str) -> Iterator[tuple[str, dict[str, str], float]]:
     for found in _SAMPLE.finditer(metrics):
-        yield found["name"], dict(_LABEL.findall(found["labels"] or "")), float(found["value"])
+        labels = {name: _ESCAPE.sub(_plain, value) for name, value in _LABEL.findall(found["labels"] or "")}
+        yield found["name"], labels, float(found["value"])
+
+
+def _plain(escape: re.Match[str]) -> str:
+    return "\n" if escape[1] == "n" else escape[1]

@@ -15,7 +15,7 @@ from vigie.cli.options import HERE, DebugOption, JsonOption, ProjectOption
 from vigie.cli.progress import progress
 from vigie.errors import LabelError, SettingsError
 from vigie.labels import Annotation, Dimension, Purpose
-from vigie.parameters import Group, flattened
+from vigie.parameters import Bundle, flattened
 
 if TYPE_CHECKING:
     import polars as pl
@@ -27,7 +27,7 @@ ANNOTATIONS = 5_000
 
 
 @dataclass(frozen=True, slots=True)
-class Given(Group):
+class Given(Bundle):
     """The file, and what it calls things."""
 
     file: Annotated[

@@ -16,7 +16,7 @@ from vigie.cli.options import DebugOption, JsonOption
 from vigie.cli.progress import progress
 from vigie.cli.simulate_report import report
 from vigie.errors import MissingExtraError, ModelError, SettingsError, UnavailableError
-from vigie.parameters import Group, flattened
+from vigie.parameters import Bundle, flattened
 
 if TYPE_CHECKING:
     import numpy as np
@@ -37,7 +37,7 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Labelled(Group):
+class Labelled(Bundle):
     """The labelled file, and how it is read."""
 
     data: Annotated[
@@ -61,7 +61,7 @@ class Labelled(Group):
 
 
 @dataclass(frozen=True, slots=True)
-class Systems(Group):
+class Systems(Bundle):
     """Who asks and learns."""
 
     strategy: Annotated[
@@ -88,7 +88,7 @@ class Systems(Group):
 
 
 @dataclass(frozen=True, slots=True)
-class Course(Group):
+class Course(Bundle):
     """How the file is replayed."""
 
     budget: Annotated[

@@ -20,6 +20,7 @@ def one_thread(work: Callable[P, R]) -> Callable[P, R]:
 
     @wraps(work)
     def alone(*given: P.args, **named: P.kwargs) -> R:
+        """Do the work with one thread."""
         with threadpool_limits(limits=1, user_api="blas"):
             return work(*given, **named)
 

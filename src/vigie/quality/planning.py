@@ -89,18 +89,9 @@ class SecondLooks:
     def doubt(
         self, effective: pl.DataFrame, *, labels: pl.DataFrame, held_out: HeldOut, dimensions: Sequence[Dimension]
     ) -> None:
-        """Look for doubtful answers among those a model was just trained on; without cleanlab nothing is doubted.
+        """Look for doubtful answers, as `learner.checking.Checking` says.
 
-        Parameters
-        ----------
-        effective
-            What it was trained on, as `store.annotations.effective` returns it.
-        labels
-            Its rows: ``template``, and one String column per dimension.
-        held_out
-            What cross-validation said of them; empty when the classifier does none.
-        dimensions
-            What is asked now.
+        Without cleanlab nothing is doubted, nor where the classifier does not cross-validate and `held_out` is empty.
         """
         if not self._shares().doubts or not is_installed():
             missing = str(MissingExtraError("the setting quality.doubts", "quality"))

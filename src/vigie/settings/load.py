@@ -42,7 +42,7 @@ def load(
     """
     path = folder / FILE_NAME
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")  # some editors of Windows begin with a mark
     except FileNotFoundError:
         raise SettingsError(
             f"there is no {FILE_NAME} in {folder.resolve()}; make a project with: vigie init {folder}"
@@ -119,11 +119,13 @@ def _with_secrets(value: Any, folder: Path, environment: Mapping[str, str]) -> A
         return environment[value["env"]]
     if value.keys() == {"file"} and isinstance(value["file"], str):
         try:
-            return (folder / value["file"]).read_text(encoding="utf-8").strip()
-        except OSError as error:
+            return (folder / value["file"]).read_text(encoding="utf-8-sig").strip()
+        except (OSError, ValueError) as error:
+            why = error.strerror if isinstance(error, OSError) else "it is no text in UTF-8"
+            # Without the error itself, which holds what it could not read.
             raise SettingsError(
-                f"{FILE_NAME} takes a value from {value['file']}, which cannot be read: {error.strerror}"
-            ) from error
+                f"{FILE_NAME} takes a value from {value['file']}, which cannot be read: {why}"
+            ) from None
     return {key: _with_secrets(item, folder, environment) for key, item in value.items()}
 
 

@@ -10,6 +10,8 @@ from vigie.labels import Dimension, Label
 
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=80)]
 PartName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,39}$")]
+MAX_SEED = 2**32 - 1  # of scikit-learn
+MONTH_SECONDS = 30 * 24 * 3600.0
 TEXT_FIELDS = ("message", "log", "text", "payload.message")
 
 
@@ -160,9 +162,9 @@ class LearningSettings(Section):
     retrain_after_seconds: float = Field(default=300.0, gt=0)
     audit_every: int = Field(default=10, ge=2)
     open_questions: int = Field(default=50, ge=1, le=10_000)
-    lease_seconds: float = Field(default=600.0, ge=1)
+    lease_seconds: float = Field(default=600.0, ge=1, le=MONTH_SECONDS)
     worthwhile_gain: float = Field(default=0.005, ge=0, le=1)
-    seed: int = 0
+    seed: int = Field(default=0, ge=0, le=MAX_SEED)
 
 
 class QualitySettings(Section):

@@ -11,7 +11,7 @@ import polars as pl
 from vigie.errors import SettingsError
 from vigie.loki import NANOSECONDS, PUSH_PATH, Access, shortened
 from vigie.messages import SCHEMA, Position
-from vigie.parameters import Group
+from vigie.parameters import Bundle
 from vigie.sinks import Checkpoints
 from vigie.sinks.appending import AppendedFile
 from vigie.sinks.dead_letters import dead_letter_lines
@@ -23,7 +23,7 @@ WEEK_SECONDS = 7 * 24 * 3600.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Limits(Group):
+class Limits(Bundle):
     """What Loki takes.
 
     Parameters
@@ -39,6 +39,20 @@ class Limits(Group):
     max_request_bytes: int = 1_000_000
     max_line_bytes: int = 256 * 1024
     max_age_seconds: float = WEEK_SECONDS
+
+    def check(self, owner: str) -> None:
+        """Refuse limits that no line is within.
+
+        Raises
+        ------
+        SettingsError
+            One is out of its range; the message names it as one of the table `owner`.
+        """
+        for name, value in (("max_request_bytes", self.max_request_bytes), ("max_line_bytes", self.max_line_bytes)):
+            if value < 1:
+                raise SettingsError(f"{owner}.{name} is {value}; expected at least 1")
+        if not self.max_age_seconds >= 0:
+            raise SettingsError(f"{owner}.max_age_seconds is {self.max_age_seconds}; expected a number not below 0")
 
 
 class LokiSink:
@@ -92,6 +106,7 @@ class LokiSink:
     ) -> None:
         if not form.labels:
             raise SettingsError(f"sinks.{name}.labels is empty; Loki needs at least one label for each stream")
+        limits.check(access.owner)
         self._access = access
         self._form = form
         self._limits = limits

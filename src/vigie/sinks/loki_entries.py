@@ -10,7 +10,7 @@ import orjson
 import polars as pl
 
 from vigie.loki import DETAILS, LABELLED_BY
-from vigie.parameters import Group
+from vigie.parameters import Bundle
 
 Line = Literal["original", "enriched"]
 
@@ -22,7 +22,7 @@ _PREFIXES = ("label:", "confidence:", "origin:")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Form(Group):
+class Form(Bundle):
     """What becomes of a message in Loki.
 
     Parameters

@@ -14,7 +14,7 @@ import polars as pl
 from vigie.errors import SettingsError
 from vigie.loki import NANOSECONDS, Access
 from vigie.messages import Position, batch, empty_batch
-from vigie.parameters import Group
+from vigie.parameters import Bundle
 from vigie.sources.loki_pages import Pages
 from vigie.sources.loki_reader import Fresh, Reader
 from vigie.sources.loki_seen import Journal, Record, Seen
@@ -24,6 +24,7 @@ logger = logging.getLogger(__name__)
 
 PARTITION = 0
 MOST_AT_ONCE = 20_000
+MOST_SECONDS = 10**9  # thirty years
 QUIET_FACTOR = 5
 """How much longer to wait between two queries while the tail listens and says nothing."""
 
@@ -36,7 +37,7 @@ class _Row(NamedTuple):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Watch(Group):
+class Watch(Bundle):
     """Which lines are read, and how often.
 
     Parameters
@@ -75,12 +76,15 @@ class Watch(Group):
             raise SettingsError(
                 f'{owner}.query is {self.query!r:.100}; expected LogQL that selects lines, such as {{app="shop"}}'
             )
-        if self.lateness_seconds < 0:
-            raise SettingsError(f"{owner}.lateness_seconds is {self.lateness_seconds}; expected a number not below 0")
+        for name, value in (("since_seconds", self.since_seconds), ("lateness_seconds", self.lateness_seconds)):
+            if not 0 <= value <= MOST_SECONDS:
+                raise SettingsError(f"{owner}.{name} is {value}; expected a number from 0 to {MOST_SECONDS}")
         if self.page_entries < 1:
             raise SettingsError(f"{owner}.page_entries is {self.page_entries}; expected at least 1")
-        if self.poll_seconds <= 0:
-            raise SettingsError(f"{owner}.poll_seconds is {self.poll_seconds}; expected a number above 0")
+        if not 0 < self.poll_seconds <= MOST_SECONDS:
+            raise SettingsError(
+                f"{owner}.poll_seconds is {self.poll_seconds}; expected a number above 0, at most {MOST_SECONDS}"
+            )
 
 
 class LokiSource:

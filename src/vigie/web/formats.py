@@ -46,8 +46,7 @@ def percent(share: float, language: str) -> str:
     >>> percent(0.997, "en"), percent(0.001, "en"), percent(0.5, "en")
     ('99%', '1%', '50%')
     """
-    shown = share if share in {0, 1} else min(max(round(share, 2), 0.01), 0.99)
-    return str(format_percent(shown, format=None if language != "en" else "#,##0%", locale=language))
+    return str(format_percent(_whole(share), format=None if language != "en" else "#,##0%", locale=language))
 
 
 def interval(low: float, high: float, language: str) -> str:
@@ -58,7 +57,7 @@ def interval(low: float, high: float, language: str) -> str:
     >>> interval(0.86, 0.97, "en") == f"86{DASH}97%"
     True
     """
-    return f"{round(low * 100)}{DASH}{percent(high, language)}"
+    return f"{round(min(low, _whole(high)) * 100)}{DASH}{percent(high, language)}"
 
 
 def fine_percent(share: float, language: str) -> str:
@@ -88,3 +87,8 @@ def fine_interval(low: float, high: float, language: str) -> str:
 def date_and_time(moment: datetime, language: str) -> str:
     """Write a moment shortly, in its own time zone."""
     return str(format_datetime(moment, "d MMM HH:mm", locale=language))
+
+
+def _whole(share: float) -> float:
+    """Return a share in whole percent; never 0 or 1 unless it is exactly that."""
+    return share if share in {0, 1} else min(max(round(share, 2), 0.01), 0.99)

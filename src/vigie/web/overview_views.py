@@ -1,19 +1,17 @@
 """What the overview shows besides charts, as plain values with every text in the visitor's language."""
 
-import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from vigie.labels import Dimension, Route
+from vigie.learner.measures import metric_name
 from vigie.web.figures import ROUTE_COLOURS, route_names
 from vigie.web.formats import DASH, count, date_and_time, interval, percent, rate
 from vigie.web.words import Words
 
 Tile = tuple[str, str, str]
-UNMEASURABLE = re.compile(r"[^\w\- .]")
-"""What MLflow takes in no name; the learner writes an underscore for it."""
 
 
 def tiles(status: Mapping[str, Any], words: Words) -> list[Tile]:
@@ -117,8 +115,9 @@ def _moment(moment: str | None, zone: ZoneInfo, words: Words) -> str:
 
 
 def _version_accuracy(metrics: Mapping[str, float], dimension: str, words: Words) -> dict[str, str]:
-    name = UNMEASURABLE.sub("_", dimension)
-    value, low, high = (metrics.get(f"{measure}.{name}") for measure in ("accuracy", "accuracy_low", "accuracy_high"))
+    value, low, high = (
+        metrics.get(metric_name(measure, dimension)) for measure in ("accuracy", "accuracy_low", "accuracy_high")
+    )
     if value is None:
         return {"value": DASH, "interval": ""}
     shown = percent(value, words.language)

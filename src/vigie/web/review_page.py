@@ -1,13 +1,14 @@
 """The review page: what people disagree about, doubted and too fast answers, gold, and how annotators fare."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from nicegui import ui
 from nicegui.events import GenericEventArguments
 
 from vigie.errors import VigieError
+from vigie.web.choices import build_choice, press
 from vigie.web.elements import Tag, button
 from vigie.web.frame import STATIC_URL, every, stamp
 from vigie.web.keys import assign
@@ -156,49 +157,23 @@ class ReviewPage:
     def _build_labels(self) -> None:
         keys = assign(self._services.dimensions, reserved=OWN_KEYS)
         for dimension in self._services.dimensions:
-            buttons: dict[str, Tag] = {}
-
-            def choose(name: str, buttons: dict[str, Tag] = buttons, dimension: str = dimension.name) -> None:
-                """Keep a label for its dimension, and show its button as pressed."""
-                self._chosen[dimension] = name
-                for other, one in buttons.items():
-                    one.set(aria_checked=str(other == name).lower())
-
-            with Tag("div", "dimension", role="radiogroup", aria_label=dimension.name):
-                with Tag("div", "dimension-head"):
-                    Tag("h2", text=dimension.name)
-                    Tag("span", "dimension-question", text=dimension.question)
-                with Tag("div", "labels"):
-                    for label in dimension.labels:
-                        buttons[label.name] = self._build_label(
-                            label.name,
-                            label.guideline,
-                            key=keys[dimension.name].get(label.name),
-                            dimension=dimension.name,
-                        )
+            buttons = build_choice(dimension, self._chosen.get(dimension.name), keys=keys[dimension.name])
             for name, one in buttons.items():
-                one.on("click", self._chooser(name, choose), js_handler=WITH_NAME)
+                one.on("click", self._chooser(dimension.name, name, buttons), js_handler=WITH_NAME)
 
-    def _chooser(self, name: str, choose: Callable[[str], None]) -> Callable[[GenericEventArguments], Awaitable[None]]:
+    def _chooser(
+        self, dimension: str, name: str, buttons: Mapping[str, Tag]
+    ) -> Callable[[GenericEventArguments], Awaitable[None]]:
         """Return what a click on a label does; where there is one dimension it settles the group at once."""
 
         async def chosen(event: GenericEventArguments) -> None:
             """Choose the label; with a single dimension, settle the group at once."""
-            choose(name)
+            self._chosen[dimension] = name
+            press(buttons, name)
             if len(self._services.dimensions) == 1:
                 await self._settle(event)
 
         return chosen
-
-    def _build_label(self, name: str, guideline: str, *, key: str | None, dimension: str) -> Tag:
-        checked = str(self._chosen.get(dimension) == name).lower()
-        with button(
-            "", "label", role="radio", aria_checked=checked, title=guideline, data_key=key, data_label=name
-        ) as one:
-            if key:
-                Tag("kbd", text=key, aria_hidden="true")
-            Tag("span", text=name)
-        return one
 
     def _build_actions(self, case: "Case") -> None:
         say = self._words.gettext

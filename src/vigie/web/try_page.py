@@ -1,12 +1,14 @@
 """The try page: type a message, see what the system makes of it and why, and say whether that is right."""
 
 import asyncio
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from nicegui.events import GenericEventArguments
 
 from vigie.errors import VigieError
 from vigie.labels import Dimension, Prediction, WordWeight
+from vigie.web.choices import build_choice, press
 from vigie.web.elements import Tag, button
 from vigie.web.formats import DASH
 from vigie.web.try_views import heaviest, highlights, known_labels, verdicts
@@ -163,26 +165,13 @@ class TryPage:
             )
 
     def _build_row(self, dimension: Dimension) -> None:
-        buttons: dict[str, Tag] = {}
+        buttons = build_choice(dimension, self._chosen.get(dimension.name), heading="h3")
+        for name, one in buttons.items():
+            one.on("click", lambda name=name: self._choose(dimension.name, name, buttons))
 
-        def choose(name: str) -> None:
-            """Keep a label for its dimension, and show its button as pressed."""
-            self._chosen[dimension.name] = name
-            for other, one in buttons.items():
-                one.set(aria_checked=str(other == name).lower())
-
-        with Tag("div", "dimension", role="radiogroup", aria_label=dimension.name):
-            with Tag("div", "dimension-head"):
-                Tag("h3", text=dimension.name)
-                Tag("span", "dimension-question", text=dimension.question)
-            with Tag("div", "labels"):
-                for label in dimension.labels:
-                    checked = str(self._chosen.get(dimension.name) == label.name).lower()
-                    one = button("", "label", role="radio", aria_checked=checked, title=label.guideline)
-                    with one:
-                        Tag("span", text=label.name)
-                    one.on("click", lambda name=label.name: choose(name))
-                    buttons[label.name] = one
+    def _choose(self, dimension: str, name: str, buttons: Mapping[str, Tag]) -> None:
+        self._chosen[dimension] = name
+        press(buttons, name)
 
     async def _store(self, event: GenericEventArguments) -> None:
         annotator = str(event.args or "guest").strip()[:60] or "guest"

@@ -78,11 +78,15 @@ def choose(chosen: str | None, configured: str | None, accepted: str) -> str:
 
 
 def _by_quality(accepted: str) -> list[str]:
+    """Return the languages of an ``Accept-Language`` (RFC 9110), the most wanted first; without those refused by a weight of 0."""
     ranked: list[tuple[float, str]] = []
-    for part in accepted.split(","):
-        name, _, quality = part.partition(";q=")
+    for part in accepted.lower().split(","):
+        name, _, parameter = part.partition(";")
+        weight = parameter.partition("=")[2]
         try:
-            ranked.append((-float(quality or 1), name.strip()[:2].lower()))
+            quality = float(weight or 1)
         except ValueError:
             continue
+        if quality > 0:  # not for NaN either
+            ranked.append((-quality, name.strip().partition("-")[0]))
     return [name for _, name in sorted(ranked, key=lambda pair: pair[0])]

@@ -7,7 +7,7 @@ import pytest
 from vigie import plugins
 from vigie.app.parts import build, database_url, encoder_source, in_folder, suited
 from vigie.errors import SettingsError
-from vigie.parameters import Group
+from vigie.parameters import Bundle
 
 
 class Part:
@@ -18,7 +18,7 @@ class Part:
 
 
 @dataclass(frozen=True)
-class Login(Group):
+class Login(Bundle):
     """As whom a server is asked."""
 
     owner: str
@@ -26,16 +26,16 @@ class Login(Group):
     patience_seconds: float = 1.0
 
 
-class Grouped:
-    """Takes a group of settings."""
+class Bundled:
+    """Takes a bundle of settings."""
 
     def __init__(self, name: str, *, login: Login, anything=None) -> None:
         self.given: dict[str, Any] = {"name": name, "login": login, "anything": anything}
 
 
 @pytest.fixture
-def grouped(monkeypatch: pytest.MonkeyPatch, part: None) -> None:
-    monkeypatch.setattr(plugins, "load", lambda _family, _name: Grouped)
+def bundled(monkeypatch: pytest.MonkeyPatch, part: None) -> None:
+    monkeypatch.setattr(plugins, "load", lambda _family, _name: Bundled)
 
 
 @pytest.fixture(autouse=True)
@@ -80,14 +80,14 @@ def test_build_when_a_value_has_the_wrong_type_then_value_and_expectation_are_na
     assert message.startswith("sources.x.depth is 'deep'; expected a valid integer")
 
 
-@pytest.mark.usefixtures("grouped")
-def test_build_when_a_part_takes_a_group_then_its_fields_are_keys_of_the_table():
+@pytest.mark.usefixtures("bundled")
+def test_build_when_a_part_takes_a_bundle_then_its_fields_are_keys_of_the_table():
     given = made({"user": "me", "patience_seconds": 3, "anything": [1]})
 
     assert given == {"name": "x", "login": Login("sources.x", "me", 3.0), "anything": [1]}
 
 
-@pytest.mark.usefixtures("grouped")
+@pytest.mark.usefixtures("bundled")
 @pytest.mark.parametrize(
     ("given", "reason"),
     [
@@ -98,7 +98,7 @@ def test_build_when_a_part_takes_a_group_then_its_fields_are_keys_of_the_table()
         ({"user": "me", "owner": "you"}, "sources.x.owner is no setting of sources of type 'part'"),
     ],
 )
-def test_build_when_a_field_of_a_group_cannot_be_used_then_says_so_as_of_any_key(given, reason):
+def test_build_when_a_field_of_a_bundle_cannot_be_used_then_says_so_as_of_any_key(given, reason):
     assert refused(given).startswith(reason)
 
 

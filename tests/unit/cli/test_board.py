@@ -84,6 +84,34 @@ def test_figures_when_a_count_begins_anew_then_the_speed_is_not_negative() -> No
     assert "  ·  0 a second" in figures.line("x").plain
 
 
+def test_figures_when_there_are_several_sources_then_those_to_review_are_of_all() -> None:
+    figures = Figures()
+    figures.read(METRICS + 'vigie_messages_total{route="review",source="other"} 800.0\n', at=NOON)
+
+    assert "2,000 messages" in figures.line("x").plain
+    assert "55% to review" in figures.line("x").plain
+
+
+@pytest.mark.parametrize(
+    ("written", "shown"), [("a}b", "a}b"), (r"say \"x\"", 'say "x"'), (r"a\\b", r"a\b"), ("a,b=c", "a,b=c")]
+)
+def test_figures_when_a_dimension_has_an_odd_name_then_its_accuracy_is_shown(written: str, shown: str) -> None:
+    figures = Figures()
+    figures.read(f'vigie_accuracy_ratio{{dimension="{written}"}} 0.5\n', at=NOON)
+
+    assert f"50% {shown} right" in figures.line("x").plain
+
+
+@pytest.mark.parametrize(
+    "rubbish", ["<html>{}</html>", "vigie_answers many", "vigie_answers{ 3", "\x00", "vigie_answers NaN"]
+)
+def test_figures_when_what_answers_is_no_vigie_then_there_is_nothing_to_show(rubbish: str) -> None:
+    figures = Figures()
+    figures.read(rubbish, at=NOON)
+
+    assert "0 answers" in figures.line("x").plain
+
+
 def test_board_when_not_in_a_terminal_then_lines_are_plain_and_whole() -> None:
     board, written = a_board()
 

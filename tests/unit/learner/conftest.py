@@ -1,25 +1,3 @@
-from collections.abc import Iterator
-from pathlib import Path
+from model_fixtures import clock, registry, store
 
-import pytest
-
-from learner_fakes import MemoryRegistry
-from store_fixtures import SettableClock
-from vigie.store import Store
-
-
-@pytest.fixture
-def clock() -> SettableClock:
-    return SettableClock()
-
-
-@pytest.fixture
-def store(tmp_path: Path, clock: SettableClock) -> Iterator[Store]:
-    with Store.open(f"sqlite:///{tmp_path}/vigie.db", clock=clock) as opened:
-        yield opened
-
-
-@pytest.fixture
-def registry(tmp_path: Path) -> MemoryRegistry:
-    (tmp_path / "models").mkdir()
-    return MemoryRegistry(tmp_path / "models")
+__all__ = ["clock", "registry", "store"]

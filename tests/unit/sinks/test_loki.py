@@ -1,6 +1,7 @@
 import gzip
 import json
 import logging
+import math
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -238,3 +239,18 @@ def test_payload_when_it_goes_out_and_back_then_nothing_is_lost() -> None:
     [entry] = entries(labelled(payload), Form(labels={"z": "1"}))
     assert (entry.nanosecond, entry.line, entry.metadata) == (2**63 - 1, "é\n\x00", {"c": "d"})
     assert orjson.loads(payload)["loki"]["parsed"] == {"e": "f"}
+
+
+@pytest.mark.parametrize(
+    ("settings", "reason"),
+    [
+        ({"max_line_bytes": 0}, r"sinks\.out\.max_line_bytes is 0; expected at least 1"),
+        ({"max_line_bytes": -1}, r"max_line_bytes is -1; expected at least 1"),
+        ({"max_request_bytes": 0}, r"max_request_bytes is 0; expected at least 1"),
+        ({"max_age_seconds": -1}, r"max_age_seconds is -1; expected a number not below 0"),
+        ({"max_age_seconds": math.nan}, r"max_age_seconds is nan; expected a number not below 0"),
+    ],
+)
+def test_settings_when_a_limit_would_refuse_every_line_then_the_sink_is_refused(make, settings, reason) -> None:
+    with pytest.raises(SettingsError, match=reason):
+        make(**settings)

@@ -1,4 +1,5 @@
 import json
+import math
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -230,9 +231,16 @@ def test_poll_when_it_is_not_open_then_that_is_a_mistake(make) -> None:
     ("settings", "reason"),
     [
         ({"query": "error"}, r"sources\.in\.query is 'error'; expected LogQL that selects lines"),
-        ({"lateness_seconds": -1}, r"lateness_seconds is -1; expected a number not below 0"),
+        ({"lateness_seconds": -1}, r"lateness_seconds is -1; expected a number from 0 to 1000000000"),
         ({"page_entries": 0}, r"page_entries is 0; expected at least 1"),
         ({"poll_seconds": 0}, r"poll_seconds is 0; expected a number above 0"),
+        ({"lateness_seconds": math.nan}, r"lateness_seconds is nan; expected a number from 0 to 1000000000"),
+        ({"lateness_seconds": math.inf}, r"lateness_seconds is inf; expected a number from 0 to 1000000000"),
+        ({"since_seconds": -1}, r"since_seconds is -1; expected a number from 0 to 1000000000"),
+        ({"since_seconds": math.inf}, r"since_seconds is inf; expected a number from 0 to 1000000000"),
+        ({"since_seconds": 1e12}, r"since_seconds is 1000000000000\.0; expected a number from 0 to 1000000000"),
+        ({"poll_seconds": math.nan}, r"poll_seconds is nan; expected a number above 0"),
+        ({"poll_seconds": math.inf}, r"poll_seconds is inf; expected a number above 0"),
         ({"url": "loki:3100"}, r"url is 'loki:3100'; expected something like http://loki:3100"),
         ({"url": "http://a:b@loki"}, r"url holds a user or a password"),
         ({"user": "a"}, r"needs user and password together"),

@@ -2,6 +2,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from vigie.web.formats import DASH, count, date_and_time, fine_interval, fine_percent, interval, percent, rate
 
@@ -33,6 +35,31 @@ def test_percent_when_the_language_is_french_then_there_is_a_space_that_does_not
 
 def test_interval_when_it_is_written_then_only_its_end_has_the_sign() -> None:
     assert interval(0.861, 0.97, "en") == f"86{DASH}97%"
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "expected"),
+    [
+        (0.996, 0.999, f"99{DASH}99%"),
+        (0.001, 0.004, f"0{DASH}1%"),
+        (0.0, 0.004, f"0{DASH}1%"),
+        (0.0, 1.0, f"0{DASH}100%"),
+        (1.0, 1.0, f"100{DASH}100%"),
+    ],
+)
+def test_interval_when_it_is_near_all_or_nothing_then_its_ends_are_in_order(
+    low: float, high: float, expected: Any
+) -> None:
+    assert interval(low, high, "en") == expected
+
+
+@given(st.floats(0, 1), st.floats(0, 1), st.sampled_from(["en", "fr"]))
+def test_interval_when_it_is_any_then_its_ends_are_in_order(one: float, other: float, language: str) -> None:
+    low, high = sorted((one, other))
+
+    ends = interval(low, high, language).rstrip("%\N{NO-BREAK SPACE}\N{NARROW NO-BREAK SPACE}").split(DASH)
+
+    assert 0 <= int(ends[0]) <= int(ends[1]) <= 100
 
 
 @pytest.mark.parametrize(

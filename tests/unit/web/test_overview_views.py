@@ -79,3 +79,20 @@ def test_roles_when_the_learner_encodes_then_it_says_how_far_it_is_until_it_is_d
 
     said = [row["doing"] for row in roles(encoding, ZoneInfo("Europe/Paris"), EN)]
     assert said == ["1,200 of 5,600 kinds of messages encoded", ""]
+
+
+@pytest.mark.parametrize("name", ["severity", "état/jour", "a..b", ".", "a b", "l'été: 5 %"])
+def test_versions_when_a_dimension_has_an_odd_name_then_what_the_learner_measured_is_found(name: str) -> None:
+    from builders import a_dimension
+    from vigie.learner.measures import metric_name
+
+    status = FakeServices(answers=17).status()
+    status["model"]["versions"][0] |= {"metrics": {metric_name("accuracy", name): 0.5}}
+
+    (row,) = [
+        row
+        for row in versions(status, [a_dimension(name)], zone=UTC, words=EN)
+        if row["version"] == f"v{status['model']['versions'][0]['version']}"
+    ]
+
+    assert row["accuracy"] == [{"value": "50%", "interval": ""}]
