@@ -52,7 +52,9 @@ class Solution:
     scores: FloatArray
 
 
-def inner_products(rows: csr_matrix, dense: SingleArray | None = None) -> Callable[[FloatArray], FloatArray]:
+def inner_products(
+    rows: csr_matrix, dense: SingleArray | None = None, *, columns: csr_matrix | None = None
+) -> Callable[[FloatArray], FloatArray]:
     """Return what multiplies by ``X Xᵀ + 1``: the inner products of rows that have one more column, of ones, as intercept.
 
     Parameters
@@ -61,17 +63,19 @@ def inner_products(rows: csr_matrix, dense: SingleArray | None = None) -> Callab
         The sparse columns of ``X``, shape (n, k).
     dense
         Its other columns, shape (n, d).
+    columns
+        The sparse columns as rows, shape (k, n), if they are at hand.
     """
     beside = np.zeros((rows.shape[0], 0), dtype=np.float32) if dense is None else dense
     if rows.shape[0] <= _DENSE:
         precise, full = rows.astype(np.float64), beside.astype(np.float64)
         products = (precise @ precise.T).toarray() + full @ full.T + 1
         return lambda vectors: products @ vectors
-    columns = rows.T.tocsr()
+    turned = rows.T.tocsr() if columns is None else columns
 
     def product(vectors: FloatArray) -> FloatArray:
         single = vectors.astype(rows.dtype)
-        return rows @ (columns @ single) + beside @ (beside.T @ single) + vectors.sum(axis=0)
+        return rows @ (turned @ single) + beside @ (beside.T @ single) + vectors.sum(axis=0)
 
     return product
 
