@@ -13,6 +13,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.sparse import csr_matrix
 
+from vigie.classifiers.condensed import products
+
 FloatArray = np.ndarray[Any, np.dtype[np.float64]]
 IntArray = np.ndarray[Any, np.dtype[np.int64]]
 SingleArray = np.ndarray[Any, np.dtype[np.float32]]
@@ -69,13 +71,13 @@ def inner_products(
     beside = np.zeros((rows.shape[0], 0), dtype=np.float32) if dense is None else dense
     if rows.shape[0] <= _DENSE:
         precise, full = rows.astype(np.float64), beside.astype(np.float64)
-        products = (precise @ precise.T).toarray() + full @ full.T + 1
-        return lambda vectors: products @ vectors
-    turned = rows.T.tocsr() if columns is None else columns
+        kernel = (precise @ precise.T).toarray() + full @ full.T + 1
+        return lambda vectors: kernel @ vectors
+    sparse = products(rows.T.tocsr() if columns is None else columns)
 
     def product(vectors: FloatArray) -> FloatArray:
         single = vectors.astype(rows.dtype)
-        return rows @ (turned @ single) + beside @ (beside.T @ single) + vectors.sum(axis=0)
+        return sparse(single) + beside @ (beside.T @ single) + vectors.sum(axis=0)
 
     return product
 
