@@ -23,7 +23,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import polars as pl
@@ -50,24 +50,42 @@ DATA = Path(__file__).parent.parent.parent / "shared" / "data"
 MAKERS = {"linear.v1": LinearClassifier, "hybrid.v1": HybridClassifier}
 
 
+class Moment(NamedTuple):
+    """Where the clocks stand."""
+
+    wall: float
+    cpu: float
+    waited: float
+
+    @classmethod
+    def now(cls) -> Self:
+        """Look at them; what a thread waited for a processor only Linux tells."""
+        schedule = Path("/proc/thread-self/schedstat")
+        waited = int(schedule.read_text().split()[1]) / 1e9 if schedule.exists() else 0.0
+        return cls(time.perf_counter(), time.process_time(), waited)
+
+
 @dataclass
 class Watch:
-    """Seconds of the clock and of this process, by step."""
+    """Seconds by step: of the clock, of this process, and of the clock less what this thread waited for a processor."""
 
     wall: dict[str, list[float]] = field(default_factory=dict)
     cpu: dict[str, list[float]] = field(default_factory=dict)
+    alone: dict[str, list[float]] = field(default_factory=dict)
 
     @contextmanager
     def on(self, step: str) -> Iterator[None]:
         """Note how long something takes."""
-        wall, cpu = time.perf_counter(), time.process_time()
+        began = Moment.now()
         yield
-        self.note(step, time.perf_counter() - wall, time.process_time() - cpu)
+        self.note(step, began, Moment.now())
 
-    def note(self, step: str, wall: float, cpu: float) -> None:
-        """Note how long something took that began at the same time as something else."""
+    def note(self, step: str, began: "Moment", ended: "Moment") -> None:
+        """Note how long something took."""
+        wall = ended.wall - began.wall
         self.wall.setdefault(step, []).append(wall)
-        self.cpu.setdefault(step, []).append(cpu)
+        self.cpu.setdefault(step, []).append(ended.cpu - began.cpu)
+        self.alone.setdefault(step, []).append(wall - (ended.waited - began.waited))
 
     def found(self) -> dict[str, dict[str, float]]:
         """Return medians and 95th percentiles."""
@@ -76,6 +94,8 @@ class Watch:
                 "p50_seconds": round(statistics.median(self.wall[step]), 2),
                 "p95_seconds": round(float(np.percentile(self.wall[step], 95)), 2),
                 "p50_cpu_seconds": round(statistics.median(self.cpu[step]), 2),
+                "p50_alone_seconds": round(statistics.median(self.alone[step]), 2),
+                "least_seconds": round(min(self.wall[step]), 2),
             }
             for step in self.wall
         }
@@ -84,11 +104,11 @@ class Watch:
 class NotingRegistry(Registry):
     """A registry that notes when the champion moved: from then on workers and pages find and load it."""
 
-    moved_at = (0.0, 0.0)
+    moved_at = Moment(0.0, 0.0, 0.0)
 
     def _set_alias(self, alias: str, version: str) -> None:
         super()._set_alias(alias, version)
-        self.moved_at = time.perf_counter(), time.process_time()
+        self.moved_at = Moment.now()
 
 
 class Scene:
@@ -130,11 +150,11 @@ class Scene:
         with watch.on("encoding"):
             while learner._embedding.comes_first(self.dimensions):  # noqa: SLF001 — `step` does a slice each time
                 learner._embed_some()  # noqa: SLF001 — likewise
-        wall, cpu = time.perf_counter(), time.process_time()
+        began = Moment.now()
         with watch.on("answer_to_end_of_training"):
             learner._look()  # noqa: SLF001 — likewise, and it would hide which part took how long
             learner._train_if_due()  # noqa: SLF001 — likewise
-        watch.note("answer_to_champion", self.registry.moved_at[0] - wall, self.registry.moved_at[1] - cpu)
+        watch.note("answer_to_champion", began, self.registry.moved_at)
         with watch.on("ranking"):
             learner._ask_if_due()  # noqa: SLF001 — likewise
 

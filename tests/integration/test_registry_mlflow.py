@@ -3,6 +3,7 @@
 import os
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -10,6 +11,7 @@ import time
 import urllib.request
 import warnings
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import polars as pl
@@ -20,6 +22,7 @@ from vigie.classifiers.artefact import Artefact
 from vigie.classifiers.linear import LinearClassifier
 from vigie.errors import ModelError, UnavailableError
 from vigie.registry import Registry, TrainingRecord
+from vigie.registry.embedded import read_while_written
 
 DIMENSIONS = (a_dimension("severity"), a_dimension("category", ("network", "storage")))
 TEXTS = pl.Series(["disk failed", "disk ok", "host slow"])
@@ -236,6 +239,40 @@ def test_log_when_it_fails_then_the_run_says_so_and_there_is_no_version(home: Pa
     assert registry.versions() == []
 
 
+def test_log_when_somebody_reads_the_database_all_the_time_then_it_does_not_wait_for_them(home: Path) -> None:
+    registry = a_registry(home, "read")
+    registry.log(a_training(home))
+
+    with closing(sqlite3.connect(home / "mlflow.db")) as reader:
+        reader.execute("BEGIN")
+        before = reader.execute("SELECT count(*) FROM model_versions WHERE name = 'read'").fetchone()
+        assert registry.log(a_training(home)) == "2"
+        assert reader.execute("SELECT count(*) FROM model_versions WHERE name = 'read'").fetchone() == before == (1,)
+        reader.execute("ROLLBACK")
+        assert reader.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+
+
+def test_log_when_the_database_was_made_without_it_then_it_can_be_read_while_written_from_now_on(
+    home: Path, tmp_path: Path
+) -> None:
+    a_registry(home, "older").prepare()
+    with (
+        closing(sqlite3.connect(home / "mlflow.db")) as here,
+        closing(sqlite3.connect(tmp_path / "mlflow.db")) as there,
+    ):
+        here.backup(there)
+        assert there.execute("PRAGMA journal_mode = DELETE").fetchone() == ("delete",)
+        there.execute("BEGIN IMMEDIATE")  # somebody is busy with it
+        read_while_written(tmp_path / "mlflow.db")
+        there.execute("ROLLBACK")
+        assert there.execute("PRAGMA journal_mode").fetchone() == ("delete",)
+
+    assert a_registry(tmp_path, "older").log(a_training(home)) == "1"
+
+    with closing(sqlite3.connect(tmp_path / "mlflow.db")) as connection:
+        assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+
+
 def test_log_when_somebody_deleted_the_registered_model_then_the_second_try_makes_it_anew(home: Path) -> None:
     registry = a_registry(home, "deleted")
     registry.log(a_training(home))
@@ -273,6 +310,7 @@ LOG_SOME = """
 import sys
 from pathlib import Path
 from vigie.registry import Registry, TrainingRecord
+from vigie.registry.embedded import read_while_written
 
 home = Path(sys.argv[1])
 for _ in range(3):

@@ -256,13 +256,14 @@ class HybridClassifier:
         sparse, dense = self._features.fit_transform(rows), self._embedded(rows)
         groups = rows.rank("dense").to_numpy().astype(np.int64)
         steps = _STEPS if len(rows) <= _MANY else _FEWER_STEPS if before else _FEW_STEPS
-        inner, centring = inner_products(sparse, dense), Centring(given)
+        columns = sparse.T.tocsr()
+        inner, centring = inner_products(sparse, dense, columns=columns), Centring(given)
         fit = partial(solve, centring.product(inner), penalty=1 / self._chosen["strength"], max_iterations=steps)
         seed = int(self._chosen["seed"])
         heads = Heads(self.dimensions, learn(codes, weights, groups, fit, seed=seed, given=given, before=before))
         dual = centring.dual(heads.dual).astype(np.float32)
         intercepts = centring.intercepts(inner, heads.dual)
-        self._use(heads, sparse.T.tocsr() @ dual, dense.T @ dual, intercepts)
+        self._use(heads, columns @ dual, dense.T @ dual, intercepts)
 
     def _embedded(self, texts: pl.Series) -> SingleArray:
         return self.embed(texts) * np.float32(self._chosen["meaning"])

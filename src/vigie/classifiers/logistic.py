@@ -13,6 +13,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.sparse import csr_matrix
 
+from vigie.classifiers.condensed import products
+
 FloatArray = np.ndarray[Any, np.dtype[np.float64]]
 IntArray = np.ndarray[Any, np.dtype[np.int64]]
 SingleArray = np.ndarray[Any, np.dtype[np.float32]]
@@ -52,7 +54,9 @@ class Solution:
     scores: FloatArray
 
 
-def inner_products(rows: csr_matrix, dense: SingleArray | None = None) -> Callable[[FloatArray], FloatArray]:
+def inner_products(
+    rows: csr_matrix, dense: SingleArray | None = None, *, columns: csr_matrix | None = None
+) -> Callable[[FloatArray], FloatArray]:
     """Return what multiplies by ``X Xᵀ + 1``: the inner products of rows that have one more column, of ones, as intercept.
 
     Parameters
@@ -61,18 +65,20 @@ def inner_products(rows: csr_matrix, dense: SingleArray | None = None) -> Callab
         The sparse columns of ``X``, shape (n, k).
     dense
         Its other columns, shape (n, d).
+    columns
+        The sparse columns as rows, shape (k, n), if they are at hand.
     """
     beside = np.zeros((rows.shape[0], 0), dtype=np.float32) if dense is None else dense
     if rows.shape[0] <= _DENSE:
         precise, full = rows.astype(np.float64), beside.astype(np.float64)
-        products = (precise @ precise.T).toarray() + full @ full.T + 1
-        return lambda vectors: products @ vectors
-    columns = rows.T.tocsr()
+        kernel = (precise @ precise.T).toarray() + full @ full.T + 1
+        return lambda vectors: kernel @ vectors
+    sparse = products(rows.T.tocsr() if columns is None else columns)
 
     def product(vectors: FloatArray) -> FloatArray:
         """Multiply in the precision of the rows, without making the square matrix."""
         single = vectors.astype(rows.dtype)
-        return rows @ (columns @ single) + beside @ (beside.T @ single) + vectors.sum(axis=0)
+        return sparse(single) + beside @ (beside.T @ single) + vectors.sum(axis=0)
 
     return product
 

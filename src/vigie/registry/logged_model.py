@@ -36,6 +36,7 @@ def connect(uri: str) -> Any:
         logging.getLogger("mlflow").setLevel(logging.WARNING)
         if path := embedded.file_of(uri):
             embedded.make(path)
+            embedded.read_while_written(path)
         if not is_server(uri):
             _check_database(uri)
         return MlflowClient(tracking_uri=uri, registry_uri=uri)
@@ -56,7 +57,9 @@ def is_server(uri: str) -> bool:
 
 def write_model(scratch: Path, training: TrainingRecord, script: Path, run: str) -> None:
     """Write an MLflow model into the folder `model` of `scratch`."""
-    artefact = shutil.copytree(training.folder, scratch / "artefact")  # MLflow keeps the name of the folder
+    artefact = training.folder
+    if artefact.name != "artefact":  # MLflow keeps the name of the folder
+        artefact = shutil.copytree(artefact, scratch / "artefact")
     with without_warnings():
         from mlflow.models import Model, ModelSignature  # noqa: PLC0415 — takes a second or more
         from mlflow.pyfunc import save_model  # noqa: PLC0415 — likewise

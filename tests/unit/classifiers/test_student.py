@@ -5,7 +5,9 @@ import polars as pl
 import pytest
 
 from builders import a_dimension
-from vigie.classifiers.student import Student
+from vigie.classifiers import student as student_module
+from vigie.classifiers.student import PENALTY, Student, _gram, _inverse
+from vigie.features.tfidf import HashedTfidf
 
 DIMENSIONS = (a_dimension("severity", ("info", "warning", "error")), a_dimension("topic", ("disk", "network")))
 RNG = np.random.default_rng(0)
@@ -116,3 +118,22 @@ def test_from_arrays_when_something_is_missing_or_too_short_then_error(student: 
         Student.from_arrays({name: array for name, array in arrays.items() if name != lost})
     with pytest.raises((KeyError, ValueError)):
         Student.from_arrays({**arrays, lost: arrays[lost][:-1]})
+
+
+@pytest.mark.parametrize("n", [1, 2, 300])
+def test_gram_when_some_columns_are_frequent_then_all_inner_products_are_there(
+    n: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = HashedTfidf().fit_transform(texts(n))
+    precise = rows.astype(np.float64).toarray()
+    expected = precise @ precise.T + PENALTY * np.eye(n)
+
+    for most in (0, 7, 2_000):
+        monkeypatch.setattr(student_module, "_MOST_DENSE", most)
+        np.testing.assert_allclose(_gram(rows), expected, rtol=0, atol=1e-12)
+
+
+def test_inverse_when_multiplied_then_nothing_but_ones_on_the_diagonal() -> None:
+    products = _gram(HashedTfidf().fit_transform(texts(300)))
+
+    np.testing.assert_allclose(_inverse(products.copy()) @ products, np.eye(300), rtol=0, atol=1e-9)

@@ -197,6 +197,30 @@ def test_learned_when_a_training_was_cut_short_then_it_counts_as_none(store: Sto
     assert trainer.learned() is None
 
 
+@pytest.mark.parametrize("cut", ["set_champion", "mark"])
+def test_train_when_cut_short_around_the_move_of_the_champion_then_no_champion_is_without_its_record(
+    store: Store, registry: MemoryRegistry, monkeypatch: pytest.MonkeyPatch, cut: str
+) -> None:
+    learn_truth(store)
+    annotate(store, "disk broken", "error", Purpose.AUDIT)
+
+    def die(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(registry, cut, die)
+        with pytest.raises(KeyboardInterrupt):
+            train(store, a_trainer(store, registry))
+
+    assert registry.champion() == {"set_champion": None, "mark": "1"}[cut]
+    record, again = registry.records[0], a_trainer(store, registry)
+    assert record.metrics["n_audited.severity"] == 1
+    assert record.parameters["classifier"] == "linear.v1"
+    assert len(record.dataset_digest) == training.DIGEST_CHARACTERS
+    assert again.learned() is None
+    assert train(store, again).version == registry.champion() == "2"
+
+
 def test_train_when_groups_were_audited_then_the_artefact_carries_evidence(
     store: Store, registry: MemoryRegistry
 ) -> None:
