@@ -1,8 +1,12 @@
 """The REST interface."""
 
+from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from fastapi import APIRouter, FastAPI, Request
+from fastapi.routing import APIRoute
+from starlette.responses import JSONResponse
 
 from vigie import __version__
 from vigie.api.answers import answers, labels_schema, send_body
@@ -48,13 +52,30 @@ def install(app: FastAPI, services: "Services") -> None:
     services
         What the interface offers.
     """
-    for routes in (predictions, inbox, loki, answers, quality, health):
-        app.include_router(routes(services))
-    app.include_router(reference(app))
-    app.include_router(nothing_else())
+    routers = [routes(services) for routes in (predictions, inbox, loki, answers, quality, health)]
+    for router in (*routers, reference(app), other_methods(routers), nothing_else()):
+        app.include_router(router)
     install_problems(app)
     app.add_middleware(Guard, allowed_hosts=lambda: services.settings.web.allowed_hosts)
     _describe(app, services)
+
+
+def other_methods(routers: Sequence[APIRouter]) -> APIRouter:
+    """Return routes that refuse (405), at each path that routers have, the methods they do not have there."""
+    known: dict[str, set[str]] = {}
+    for route in [route for router in routers for route in router.routes]:
+        if isinstance(route, APIRoute):
+            known.setdefault(route.path, set()).update(route.methods or ())
+    router = APIRouter()
+    for path, methods in known.items():
+        refuse = partial(_refuse_method, allowed=", ".join(sorted(methods)))
+        router.add_route(path, refuse, methods=sorted({*METHODS} - methods), include_in_schema=False)
+    return router
+
+
+def _refuse_method(request: Request, *, allowed: str) -> JSONResponse:
+    detail = f"there is no {request.method} {request.url.path}; expected {allowed}; /docs lists what there is"
+    return JSONResponse({"detail": detail}, status_code=405, headers={"Allow": allowed})
 
 
 def nothing_else() -> APIRouter:

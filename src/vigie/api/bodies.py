@@ -18,6 +18,15 @@ MULTIPART = "multipart/form-data"
 MAX_FIELDS = 100
 MAX_TEXT_CHARACTERS = 1_000_000
 
+_JSON_KINDS = {
+    list: "an array",
+    str: "a string",
+    int: "a number",
+    float: "a number",
+    bool: "a boolean",
+    type(None): "null",
+}
+
 
 def _not_blank(text: str) -> str:
     if not text.strip():
@@ -64,17 +73,24 @@ class _StrictRequest(Request):
 
 
 class StrictRoute(APIRoute):
-    """A route whose JSON bodies are read strictly."""
+    """A route whose queries and JSON bodies are read strictly."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """Return what handles a request."""
         handle = super().get_route_handler()
 
         async def handle_strictly(request: Request) -> Response:
-            """Hand the route a request whose body is read strictly."""
+            """Hand the route a request whose body is read strictly, unless its query holds what nobody asked for."""
+            self._check_query(request.scope["query_string"])
             return await handle(_StrictRequest(request.scope, request.receive))
 
         return handle_strictly
+
+    def _check_query(self, query: bytes) -> None:
+        known = [parameter.alias for parameter in self.dependant.query_params]
+        for name, _ in _pairs(query, "the query"):
+            if name not in known:
+                raise RefusedError(422, f"the query says {name!r:.60}; expected {' or '.join(known) or 'no query'}")
 
 
 def content_type(request: Request) -> str:
@@ -94,7 +110,8 @@ async def _fields(request: Request) -> dict[str, Any]:
         return _parse_form(await request.body())
     if kind == MULTIPART:
         return _once((await _multipart(request)).multi_items())
-    raise RefusedError(415, f"the content type is {kind or 'missing'!r:.60}; expected {JSON}, {FORM} or {MULTIPART}")
+    seen = f"{kind!r:.60}" if kind else "missing"
+    raise RefusedError(415, f"the content type is {seen}; expected {JSON}, {FORM} or {MULTIPART}")
 
 
 RawBody = Annotated[bytes, Depends(_raw_body)]
@@ -125,7 +142,7 @@ def parse_object(raw: bytes) -> dict[str, Any]:
     """
     value = parse_json(raw)
     if not isinstance(value, dict):
-        raise RefusedError(422, f"the body is a JSON {type(value).__name__}; expected an object")
+        raise RefusedError(422, f"the body is {_JSON_KINDS[type(value)]}; expected an object")
     return value
 
 
@@ -135,15 +152,19 @@ def reply(content: Any, *, status: int = 200) -> Response:
 
 
 def _parse_form(raw: bytes) -> dict[str, Any]:
+    return _once(_pairs(raw, "the form"))
+
+
+def _pairs(raw: bytes, what: str) -> list[tuple[str, str]]:
+    """Return the names and values of something URL-encoded."""
     try:
-        pairs = parse_qsl(
+        return parse_qsl(
             raw.decode("utf-8"), keep_blank_values=True, encoding="utf-8", errors="strict", max_num_fields=MAX_FIELDS
         )
     except UnicodeDecodeError as error:
-        raise RefusedError(400, "the form is not URL-encoded UTF-8") from error
+        raise RefusedError(400, f"{what} is not URL-encoded UTF-8") from error
     except ValueError as error:
-        raise RefusedError(400, f"the form cannot be read: {error}") from error
-    return _once(pairs)
+        raise RefusedError(400, f"{what} cannot be read: {error}") from error
 
 
 async def _multipart(request: Request) -> FormData:

@@ -33,6 +33,7 @@ def products(columns: csr_matrix) -> Callable[[SingleArray], SingleArray]:
     rows = rest.T.tocsr()
 
     def product(vectors: SingleArray) -> SingleArray:
+        """Multiply the rare columns as sparse ones and the frequent ones as dense ones."""
         found: SingleArray = rows @ (rest @ vectors) + dense.T @ (dense @ vectors)
         return found
 

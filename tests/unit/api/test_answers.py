@@ -127,7 +127,7 @@ def test_send_when_no_question_is_named_then_the_message_is_annotated() -> None:
         ({"question_id": 1.5, "severity": "info"}, "question_id is 1.5; expected a valid integer"),
         ({"question_id": "x", "severity": "info"}, "question_id is 'x'; expected a valid integer"),
         ({"question_id": True, "severity": "info"}, "question_id is True; expected a valid integer"),
-        (["a"], "the body is a JSON list; expected an object"),
+        (["a"], "the body is an array; expected an object"),
         ({"message": LINE, "severity": "info", "exceptions": [LINE]}, "exceptions are given without a question_id"),
         ({"question_id": 12, "severity": "info", "exceptions": LINE}, f"exceptions is '{LINE}'; expected a valid list"),
         ({"question_id": 12, "severity": "info", "exceptions": [7]}, "exceptions[0] is 7; expected a valid string"),
@@ -285,7 +285,7 @@ def test_send_when_there_is_no_such_question_then_404_with_the_reason() -> None:
 
 
 @pytest.mark.parametrize(
-    ("method", "path"), [("GET", "/api/messages"), ("POST", "/api/nope"), ("DELETE", "/api/predict")]
+    ("method", "path"), [("GET", "/api/message"), ("POST", "/api/nope"), ("DELETE", "/api/predictions")]
 )
 def test_api_when_there_is_no_such_operation_then_404_as_json(method: str, path: str) -> None:
     response = a_client().request(method, path)
