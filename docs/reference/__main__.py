@@ -4,9 +4,10 @@ import inspect
 import re
 import sys
 import typing
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, cast
 
 import polars as pl
 import typer
@@ -15,13 +16,19 @@ from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
 from vigie import errors, plugins
+from vigie.api import application
 from vigie.cli import app
+from vigie.labels import Dimension, Label
 from vigie.monitoring import Metrics, Snapshot
 from vigie.parameters import flat, is_bundle
 from vigie.settings import Settings, models
 
+if TYPE_CHECKING:
+    from vigie.app import Services
+
 FOLDER = Path(__file__).parent
 NOTE = "<!-- written by `make docs`; change the docstrings in the code instead -->\n"
+REFUSED = "400"
 OFFERED = {
     "name",
     "owner",
@@ -44,6 +51,7 @@ def pages() -> dict[str, str]:
         "commands.md": "\n".join(_commands()),
         "metrics.md": "\n".join(_metrics()),
         "errors.md": "\n".join(_errors()),
+        "rest.md": "\n".join(_rest()),
     }
 
 
@@ -187,6 +195,41 @@ def _errors() -> Iterator[str]:
         if inspect.isclass(kind) and issubclass(kind, errors.VigieError):
             yield f"- `{name}`: {_first_paragraph(kind)}"
     yield ""
+
+
+def _rest() -> Iterator[str]:
+    services = SimpleNamespace(dimensions=(Dimension("severity", (Label("info"),)),))
+    schema = application(cast("Services", services)).openapi()
+    yield f"{NOTE}# REST interface\n"
+    yield "A running `vigie up` or `vigie web` serves it beside the pages, by default on <http://127.0.0.1:8080>; `/docs` there shows every"
+    yield "field with examples, to be tried out, and `/openapi.json` is the same for machines. Bodies are JSON (`/send` takes forms as well).\n"
+    operations = [(path, *one) for path, methods in schema["paths"].items() for one in methods.items()]
+    yield from _refusals([operation["responses"] for *_, operation in operations])
+    for path, method, operation in operations:
+        yield f"## `{method.upper()} {path}`\n\n{inspect.cleandoc(operation['description'])}\n"
+        yield from (f"- `{one['name']}`{_meaning(one)}" for one in operation.get("parameters", []))
+        answers = operation["responses"].items()
+        said = [f"{code} ({one['description'].rstrip('.').lower()})" for code, one in answers if code < REFUSED]
+        refused = [code for code, _ in answers if code >= REFUSED]
+        yield f"- answers {', '.join(said)}{'; refuses with ' if refused else ''}{', '.join(refused)}\n"
+
+
+def _refusals(answers: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    yield 'What is refused is answered with `{"detail": reason}`, and nothing of it is stored.\n'
+    yield "| status | why |\n|---|---|"
+    meanings = {
+        code: one["description"].rstrip(".") for some in answers for code, one in some.items() if code >= REFUSED
+    }
+    yield from (f"| {code} | {meanings[code]} |" for code in sorted(meanings))
+    yield ""
+
+
+def _meaning(parameter: Mapping[str, Any]) -> str:
+    text = parameter.get("description") or parameter["schema"].get("description", "")
+    default = parameter["schema"].get("default")
+    return (f": {text[0].lower()}{text[1:].rstrip('.')}" if text else "") + (
+        f" (`{default}` if left out)" if default is not None else ""
+    )
 
 
 if __name__ == "__main__":

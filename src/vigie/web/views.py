@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 MAX_CHARACTERS = 20_000
 """Of a message that are shown; a browser lays out this much within one frame."""
 
+ROUGH = 0.25
+"""An accuracy whose interval is wider is shown as the interval alone: a single number would be believed."""
+
 MAX_CHARACTERS_IN_A_ROW = 400
 """Of a message that is one of many."""
 
@@ -209,14 +212,17 @@ def accuracy_view(dimension: str, accuracy: Mapping[str, Any], words: Words) -> 
     found = accuracy.get(dimension)
     if not found or found.get("value") is None:
         return {"dimension": dimension, "value": None, "text": words.gettext("not measured yet")}
-    audited = words.ngettext("{n} audit answer", "{n} audit answers", int(found.get("n_audited", 0)))
+    n_audited = int(found.get("n_audited", 0))
+    audited = words.ngettext("{n} audit answer", "{n} audit answers", n_audited)
+    between, is_rough = interval(found["low"], found["high"], words.language), found["high"] - found["low"] > ROUGH
+    rough = words.ngettext("{n} audit answer says no more", "{n} audit answers say no more", n_audited)
     return {
         "dimension": dimension,
-        "value": percent(found["value"], words.language),
+        "value": between if is_rough else percent(found["value"], words.language),
         "share": found["value"],
         "low": found["low"],
         "high": found["high"],
-        "text": f"{interval(found['low'], found['high'], words.language)} · {audited}",
+        "text": rough if is_rough else f"{between} · {audited}",
     }
 
 

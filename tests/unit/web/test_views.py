@@ -151,6 +151,24 @@ def test_accuracy_view_when_it_is_measured_then_value_interval_and_number_are_to
     assert view["text"] == "86\N{EN DASH}97% · 42 audit answers"
 
 
+@pytest.mark.parametrize(
+    ("words", "n_audited", "value", "text"),
+    [
+        (EN, 5, "42\N{EN DASH}98%", "5 audit answers say no more"),
+        (EN, 1, "42\N{EN DASH}98%", "1 audit answer says no more"),
+        (FR, 5, "42\N{EN DASH}98\N{NO-BREAK SPACE}%", "5 réponses de contrôle n’en disent pas plus"),
+    ],
+)
+def test_accuracy_view_when_its_interval_is_wide_then_no_single_number_is_told(
+    words: Words, n_audited: int, value: str, text: str
+) -> None:
+    accuracy = {"severity": {"value": 0.97, "low": 0.42, "high": 0.98, "n_audited": n_audited}}
+
+    view = accuracy_view("severity", accuracy, words)
+
+    assert (view["value"], view["text"]) == (value, text)
+
+
 @pytest.mark.parametrize("words", [EN, FR])
 def test_texts_when_the_browser_fills_names_in_then_they_are_still_there(words: Words) -> None:
     found = texts(words)
