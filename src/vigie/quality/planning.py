@@ -81,7 +81,7 @@ class SecondLooks:
         self._store = store
         self._shares = shares
         self._clock = clock
-        self._seen: pl.DataFrame | None = None
+        self._seen: int | None = None
         self._planned_at: datetime | None = None
         self._doubted: list[Doubted] | None = None
         self._details: dict[str, object] = {}
@@ -107,13 +107,13 @@ class SecondLooks:
         self._details = {"found": len(found), "seconds": round(time.monotonic() - began, 2), "problem": problem}
         logger.info("%d answers are doubted", len(found), extra={"action": "doubted"})
 
-    def plan(self, effective: pl.DataFrame) -> None:
-        """Keep second looks open, if the answers that hold changed or it was a minute ago."""
+    def plan(self, effective: pl.DataFrame, last_id: int) -> None:
+        """Keep second looks open, if there are other answers than before or it was a minute ago."""
         now = self._clock()
         since = None if self._planned_at is None else (now - self._planned_at).total_seconds()
-        if since is not None and (since < PAUSE_SECONDS or (effective is self._seen and since < AGAIN_SECONDS)):
+        if since is not None and (since < PAUSE_SECONDS or (last_id == self._seen and since < AGAIN_SECONDS)):
             return
-        self._seen, self._planned_at = effective, now
+        self._seen, self._planned_at = last_id, now
         view = View.of(self._store, effective, self._shares(), now)
         mine, orphaned = doubt_drafts(view, self._doubted or ())
         if self._doubted is not None or not view.shares.doubts:

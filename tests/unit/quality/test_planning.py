@@ -34,7 +34,7 @@ def plan(store: Store, clock: SettableClock) -> Planner:
         looks = SecondLooks(store, lambda: Shares(**shares), clock)
         looks._doubted = doubted
         clock.forward(rest)
-        looks.plan(store.annotations.effective())
+        keep(looks, store)
         return looks
 
     return make
@@ -55,6 +55,10 @@ def gold(store: Store, *group_ids: int, by: str = "rev") -> None:
     for one in group_ids:
         store.checks.settle([Annotation(one, "severity", "error", by, Purpose.TRAIN, now)])
         store.checks.mark_gold(one, by)
+
+
+def keep(looks: SecondLooks, store: Store) -> None:
+    looks.plan(store.annotations.effective(), store.annotations.last_id())
 
 
 def waiting(store: Store, check: Check) -> list[tuple[int, str | None]]:
@@ -142,7 +146,7 @@ def test_plan_when_gold_was_answered_then_the_next_one_waits_for_its_share(store
     store.questions.answer(question.id, "ann", {"severity": "error"})
     clock.forward(60)
 
-    looks.plan(store.annotations.effective())
+    keep(looks, store)
 
     assert waiting(store, Check.GOLD) == []
 
@@ -154,7 +158,7 @@ def test_plan_when_somebody_skipped_gold_then_it_is_not_offered_again(store: Sto
     store.questions.skip(store.questions.lease("ann", 20, 60)[0].id, "ann")
     clock.forward(61)
 
-    looks.plan(store.annotations.effective())
+    keep(looks, store)
 
     assert waiting(store, Check.GOLD) == []
 
@@ -182,7 +186,7 @@ def test_plan_when_many_are_doubted_then_one_answer_in_twenty_comes_back_over_al
         store.questions.answer(question.id, "ann", {"severity": "info"})
     clock.forward(60)
 
-    looks.plan(store.annotations.effective())
+    keep(looks, store)
 
     assert waiting(store, Check.DOUBT) == []
 
@@ -193,7 +197,7 @@ def test_plan_when_a_doubt_was_answered_then_it_is_not_asked_a_third_time(store,
     store.questions.answer(store.questions.lease("ann", 20, 60)[0].id, "ann", {"severity": label})
     clock.forward(60)
 
-    looks.plan(store.annotations.effective())
+    keep(looks, store)
 
     assert waiting(store, Check.DOUBT) == []
     assert store.annotations.effective().filter(group_id=ids[4])["label"].to_list() == [label]
@@ -224,18 +228,27 @@ def test_plan_when_doubts_are_switched_off_then_those_that_wait_are_withdrawn(st
 
 def test_plan_when_nothing_changed_then_the_store_is_left_alone_for_a_minute(store, ids, plan, clock) -> None:
     looks = plan(second=1.0)
-    effective = store.annotations.effective()
     clock.forward(3)
-    looks.plan(effective)
+    keep(looks, store)
     store.checks.replace([], Check.SECOND)
     clock.forward(30)
-    looks.plan(effective)
+    keep(looks, store)
     assert waiting(store, Check.SECOND) == []
 
     clock.forward(31)
-    looks.plan(effective)
+    keep(looks, store)
 
     assert len(waiting(store, Check.SECOND)) == MAX_OPEN
+
+
+def test_plan_when_somebody_answered_then_it_plans_again_before_the_minute_is_over(store, ids, plan, clock) -> None:
+    looks = plan(second=1.0)
+    say(store, "bob", ids[0])
+    clock.forward(3)
+
+    keep(looks, store)
+
+    assert ids[0] not in [one for one, _ in waiting(store, Check.SECOND)]
 
 
 def test_doubt_when_a_label_is_out_of_place_then_the_group_is_found_by_its_template(store, ids, clock) -> None:
