@@ -4,6 +4,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
+from sqlalchemy import update
 
 from builders import a_labelled_batch
 from learner_fakes import SEVERITY
@@ -12,7 +13,8 @@ from vigie.labels import Annotation, Check, Purpose
 from vigie.quality import planning
 from vigie.quality.label_errors import Doubt
 from vigie.quality.planning import MAX_OPEN, PRESENT_SECONDS, REST_SECONDS, Doubted, SecondLooks, Shares, drawn
-from vigie.store import Store
+from vigie.store import CheckDraft, GroupState, Store
+from vigie.store.tables import groups
 
 Planner = Callable[..., SecondLooks]
 
@@ -161,6 +163,83 @@ def test_plan_when_somebody_skipped_gold_then_it_is_not_offered_again(store: Sto
     keep(looks, store)
 
     assert waiting(store, Check.GOLD) == []
+
+
+@pytest.mark.parametrize("lost", ["flagged", "replaced", "skipped before", "held"])
+def test_plan_when_the_oldest_gold_cannot_be_asked_then_the_next_one_is(store, ids, plan, clock, lost: str) -> None:
+    store.record("files", a_labelled_batch("gold one", "gold one", "gold two", offset=9000))
+    first, second = store.pool.unlabelled()["group_id"].sort().to_list()
+    if lost == "skipped before":
+        store.questions.skip(store.questions.lease("ann", 1, 60)[0].id, "ann")
+    gold(store, first, second)
+    if lost == "replaced":
+        with store.checks._database.write() as connection:
+            state = update(groups).where(groups.c.id == first).values(state=GroupState.REPLACED)
+            connection.execute(state)
+    elif lost != "skipped before":
+        store.checks.replace([CheckDraft(first, Check.GOLD, asked_of="bob")], Check.GOLD)
+        question = store.questions.lease("bob", 1, 60)[0]
+        assert question.group_id == first
+        if lost == "flagged":
+            store.questions.flag(question.id, "bob")
+
+    plan(second=0.0, gold=0.02)
+
+    assert (second, "ann") in waiting(store, Check.GOLD)
+
+
+def test_plan_when_somebody_holds_a_gold_question_then_they_are_not_sent_another(store, ids, plan, clock) -> None:
+    store.record("files", a_labelled_batch("gold one", "gold two", offset=9000))
+    first, _ = store.pool.unlabelled()["group_id"].sort().to_list()
+    gold(store, *store.pool.unlabelled()["group_id"].sort())
+    looks = plan(second=0.0, gold=0.02)
+    store.questions.lease("ann", 20, 600)
+    clock.forward(61)
+
+    keep(looks, store)
+
+    assert waiting(store, Check.GOLD) == [(first, "ann")]
+
+
+def test_plan_when_somebody_skipped_all_that_waited_then_they_are_asked_about_others(store, ids, plan, clock) -> None:
+    looks = plan(second=1.0, gold=0.0)
+    for n in (1, 2, 3):
+        questions = store.questions.lease("bob", MAX_OPEN, 60)
+        assert [one.group_id for one in questions] == ids[(n - 1) * MAX_OPEN : n * MAX_OPEN]
+        for question in questions:
+            store.questions.skip(question.id, "bob")
+        clock.forward(61)
+        keep(looks, store)
+
+    assert store.questions.lease("bob", MAX_OPEN, 60) == []
+    assert len(waiting(store, Check.SECOND)) == MAX_OPEN
+
+
+def test_plan_when_all_large_groups_are_of_one_annotator_then_something_waits_for_that_one_too(
+    store, ids, plan
+) -> None:
+    store.record("files", a_labelled_batch(*(f"s{n}" for n in range(8)), offset=9000))
+    small = store.pool.unlabelled()["group_id"].sort().to_list()
+    say(store, "bob", *small)
+
+    plan(second=1.0, gold=0.0)
+
+    found = [one for one, _ in waiting(store, Check.SECOND)]
+    assert found == [*ids[: MAX_OPEN - 6], *small[:6]]
+    assert [one.group_id for one in store.questions.lease("ann", MAX_OPEN, 60)] == small[:6]
+
+
+def test_plan_when_largest_groups_were_flagged_or_are_held_then_smaller_ones_are_asked_about(store, ids, plan) -> None:
+    plan(second=1.0, gold=0.0)
+    held, flagged = store.questions.lease("bob", MAX_OPEN, 1e6)[:2]
+    store.questions.flag(flagged.id, "bob")
+
+    plan(second=1.0, gold=0.0)
+
+    found = [one for one, _ in waiting(store, Check.SECOND)]
+    assert held.group_id in found
+    assert flagged.group_id not in found
+    assert found[-1] == ids[2 * MAX_OPEN - 1]
 
 
 def test_plan_when_an_answer_is_doubted_then_its_annotator_is_asked_with_what_was_said(store, ids, plan) -> None:
