@@ -491,6 +491,19 @@ def test_overview_when_messages_flow_then_numbers_and_charts_move(stage: Stage, 
     expect(page.locator(".roles li")).to_have_count(3)
 
 
+@pytest.mark.parametrize("width", [390, 1280])
+def test_overview_when_an_axis_shows_shares_then_each_of_its_labels_is_drawn(
+    stage: Stage, visitor: Callable[..., Page], width: int
+) -> None:
+    page = visitor(f"{stage.url}/overview", viewport={"width": width, "height": 900})
+
+    charts = page.locator(".js-plotly-plot").filter(has=page.locator(".xtick", has_text="25%"))
+    expect(charts).to_have_count(2)
+    for chart in charts.all():
+        for share in ("0%", "25%", "50%", "75%", "100%"):
+            expect(chart.locator(".xtick text").get_by_text(share, exact=True)).to_be_visible()
+
+
 def test_overview_when_another_dimension_is_chosen_then_its_labels_are_drawn(
     stage: Stage, visitor: Callable[..., Page]
 ) -> None:

@@ -30,8 +30,16 @@ class Checking(Protocol):
         """
         ...
 
-    def plan(self, effective: pl.DataFrame) -> None:
-        """Keep questions about answers open, where it is time."""
+    def plan(self, effective: pl.DataFrame, last_id: int) -> None:
+        """Keep questions about answers open, where it is time.
+
+        Parameters
+        ----------
+        effective
+            What holds now; may be another frame each time.
+        last_id
+            The newest annotation in it: while this stays, so does what it says.
+        """
         ...
 
     def details(self) -> Mapping[str, object]:

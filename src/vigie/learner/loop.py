@@ -286,7 +286,7 @@ class Learner:
 
     def _plan_if_due(self) -> None:
         if self._checking is not None:
-            self._checking.plan(of_groups(self._state.told))
+            self._checking.plan(of_groups(self._state.told), self._state.last_annotation)
 
 
 @dataclass

@@ -105,7 +105,8 @@ def _one(labels: pl.DataFrame, held_out: tuple[IntArray, FloatArray], dimension:
             row=int(rows[known][place]),
             dimension=dimension.name,
             given=names[int(kept[codes[place]])],
-            believed=names[int(kept[said[place].argmax()])],
+            # Of all labels: the likeliest may be one that was given too seldom to be doubted itself.
+            believed=names[int(proba[known][place].argmax())],
             confidence=float(proba[known][place].max()),
             quality=float(quality[place]),
         )

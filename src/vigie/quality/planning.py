@@ -2,9 +2,11 @@
 
 import logging
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -81,7 +83,7 @@ class SecondLooks:
         self._store = store
         self._shares = shares
         self._clock = clock
-        self._seen: pl.DataFrame | None = None
+        self._seen: int | None = None
         self._planned_at: datetime | None = None
         self._doubted: list[Doubted] | None = None
         self._details: dict[str, object] = {}
@@ -107,19 +109,21 @@ class SecondLooks:
         self._details = {"found": len(found), "seconds": round(time.monotonic() - began, 2), "problem": problem}
         logger.info("%d answers are doubted", len(found), extra={"action": "doubted"})
 
-    def plan(self, effective: pl.DataFrame) -> None:
-        """Keep second looks open, if the answers that hold changed or it was a minute ago."""
+    def plan(self, effective: pl.DataFrame, last_id: int) -> None:
+        """Keep second looks open, if there are other answers than before or it was a minute ago."""
         now = self._clock()
         since = None if self._planned_at is None else (now - self._planned_at).total_seconds()
-        if since is not None and (since < PAUSE_SECONDS or (effective is self._seen and since < AGAIN_SECONDS)):
+        if since is not None and (since < PAUSE_SECONDS or (last_id == self._seen and since < AGAIN_SECONDS)):
             return
-        self._seen, self._planned_at = effective, now
+        self._seen, self._planned_at = last_id, now
         view = View.of(self._store, effective, self._shares(), now)
         mine, orphaned = doubt_drafts(view, self._doubted or ())
         if self._doubted is not None or not view.shares.doubts:
             self._store.checks.replace(mine, Check.DOUBT)
-        self._store.checks.replace(gold_drafts(view), Check.GOLD)
-        self._store.checks.replace(second_drafts(view, orphaned), Check.SECOND)
+        checks = self._store.checks
+        checks.replace(gold_drafts(view, checks.askable(view.gold["group_id"].to_list(), Check.GOLD)), Check.GOLD)
+        due = checks.askable(due_second(view, orphaned), Check.SECOND)
+        checks.replace(second_drafts(view, due), Check.SECOND)
 
     def details(self) -> Mapping[str, object]:
         """Return how the last look for doubtful answers went: ``found``, ``seconds``, ``problem``; empty before."""
@@ -138,8 +142,8 @@ class View:
         Groups of which anything was settled.
     gold
         As `store.checks.gold` returns it.
-    closed
-        As `store.checks.closed` returns it.
+    waiting, closed, skipped
+        As `store.checks` returns them.
     judged
         As `gold_answers` returns it.
     shares, now
@@ -149,7 +153,9 @@ class View:
     answers: pl.DataFrame
     settled: frozenset[int]
     gold: pl.DataFrame
+    waiting: pl.DataFrame
     closed: pl.DataFrame
+    skipped: pl.DataFrame
     judged: pl.DataFrame
     shares: Shares
     now: datetime
@@ -160,13 +166,27 @@ class View:
         gold = store.checks.gold()
         settled = effective.filter("settled")["group_id"].to_list()
         answers = effective.filter(~pl.col("settled"))
-        closed = store.checks.closed()
-        return cls(answers, frozenset(settled), gold, closed, gold_answers(effective, gold), shares, now)
+        return cls(
+            answers=answers,
+            settled=frozenset(settled),
+            gold=gold,
+            waiting=store.checks.waiting(),
+            closed=store.checks.closed(),
+            skipped=store.checks.skipped(),
+            judged=gold_answers(effective, gold),
+            shares=shares,
+            now=now,
+        )
 
     def present(self) -> list[str]:
         """Return who answered lately, sorted by name."""
         since = self.now - timedelta(seconds=PRESENT_SECONDS)
         return sorted(self.answers.filter(pl.col("created_at") >= since)["annotator"].unique().to_list())
+
+    def done(self) -> set[tuple[int, str]]:
+        """Return which group is not to be shown to which annotator: they answered, skipped or flagged it."""
+        frames = self.answers, self.closed, self.skipped
+        return {(group, name) for frame in frames for group, name in frame.select("group_id", "annotator").iter_rows()}
 
 
 def drawn(group_ids: Any, share: float, seed: int) -> Any:
@@ -184,8 +204,8 @@ def drawn(group_ids: Any, share: float, seed: int) -> Any:
     return (mixed ^ (mixed >> np.uint64(31))) / 2.0**64 < share
 
 
-def second_drafts(view: View, orphaned: Sequence[int] = ()) -> list[CheckDraft]:
-    """Return questions for second annotators: those doubted whose annotator has left, too fast answers, then a drawn share.
+def due_second(view: View, orphaned: Sequence[int] = ()) -> list[int]:
+    """Return groups to ask a second annotator about: those doubted whose annotator has left, too fast answers, a drawn share.
 
     Parameters
     ----------
@@ -206,23 +226,46 @@ def second_drafts(view: View, orphaned: Sequence[int] = ()) -> list[CheckDraft]:
     ids = single["group_id"]
     urgent = ids.is_in([*fast, *orphaned])
     by_lot = pl.Series(drawn(ids.to_numpy(), view.shares.second, view.shares.seed), dtype=pl.Boolean)
-    chosen = [*ids.filter(urgent), *ids.filter(by_lot & ~urgent)] if view.shares.second > 0 else []
-    return [CheckDraft(group_id, Check.SECOND, rank) for rank, group_id in enumerate(chosen[:MAX_OPEN])]
+    return [*ids.filter(urgent), *ids.filter(by_lot & ~urgent)] if view.shares.second > 0 else []
 
 
-def gold_drafts(view: View) -> list[CheckDraft]:
-    """Return the next gold question of each annotator who has had fewer of them than their share."""
+def second_drafts(view: View, due: Sequence[int]) -> list[CheckDraft]:
+    """Return questions about some of the groups that are due, so that whoever is there finds some they may be asked.
+
+    What fewer people skipped comes first. Everybody present has an equal share of the places, and so have those who may come.
+    """
+    n_skipped = Counter(view.skipped["group_id"])
+    ordered, done, present = sorted(due, key=lambda one: n_skipped[one]), view.done(), view.present()
+    share = max(1, MAX_OPEN // (len(present) + 1))
+    chosen: set[int] = set()
+    for annotator in present:
+        chosen.update(islice((one for one in ordered if (one, annotator) not in done), share))
+    chosen.update(islice((one for one in ordered if one not in chosen), max(0, MAX_OPEN - len(chosen))))
+    ids = [one for one in ordered if one in chosen][:MAX_OPEN]
+    return [CheckDraft(group_id, Check.SECOND, rank) for rank, group_id in enumerate(ids)]
+
+
+def gold_drafts(view: View, askable: Sequence[int]) -> list[CheckDraft]:
+    """Return the next gold question of each annotator who has had fewer of them than their share, and holds none.
+
+    Parameters
+    ----------
+    view
+        What there is.
+    askable
+        The gold groups that may be asked about, oldest first.
+    """
     n_groups = dict(view.answers.group_by("annotator").agg(pl.col("group_id").n_unique()).iter_rows())
     n_gold = dict(view.judged.group_by("annotator").len().iter_rows())
-    said = set(view.answers.select("group_id", "annotator").iter_rows())
-    said |= set(view.closed.select("group_id", "annotator").iter_rows())
+    held = view.waiting.filter(pl.col("annotator").is_not_null(), check_kind=Check.GOLD)["asked_of"].to_list()
     by = dict(view.gold.select("group_id", "marked_by").iter_rows())
+    done = view.done()
     taken: set[int] = set()
     drafts = []
     for annotator in view.present():
-        if n_gold.get(annotator, 0) + 1 > view.shares.gold * n_groups[annotator]:
+        if annotator in held or n_gold.get(annotator, 0) + 1 > view.shares.gold * n_groups[annotator]:
             continue
-        free = (one for one in by if one not in taken and (one, annotator) not in said and by[one] != annotator)
+        free = (one for one in askable if one not in taken and (one, annotator) not in done and by[one] != annotator)
         group_id = next(free, None)
         if group_id is not None:
             taken.add(group_id)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import polars as pl
-from sqlalchemy import Connection, delete, exists, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, delete, exists, func, insert, literal_column, select, true, update
 
 from vigie.errors import QuestionError, UnknownQuestionError
 from vigie.labels import Annotation, Check, Purpose, QuestionKind
@@ -65,10 +65,25 @@ class Checks:
         drafted = {draft.group_id: draft for draft in reversed(drafts)}
         with self._database.write(Lock.QUESTIONS) as connection:
             connection.execute(delete(questions).where(_untouched(), questions.c.check_kind == check))
-            ids = _askable(connection, list(drafted))
+            ids = _askable(connection, list(drafted), true())
             _insert(connection, [drafted[group_id] for group_id in ids], self._database)
             mine = (questions.c.state == QuestionState.OPEN) & (questions.c.check_kind == check)
             return int(connection.execute(select(func.count()).where(mine)).scalar_one())
+
+    def askable(self, group_ids: Sequence[int], check: Check) -> list[int]:
+        """Return, in the order given, those groups about which `replace` would ask: answered, with no question that stays."""
+        stays = ~_untouched() | questions.c.check_kind.is_distinct_from(check)
+        with self._database.read() as connection:
+            askable = set(_askable(connection, group_ids, stays))
+        return [group_id for group_id in group_ids if group_id in askable]
+
+    def skipped(self) -> pl.DataFrame:
+        """Return who skipped what, first questions and second looks: ``group_id``, ``annotator``, each pair once."""
+        # Written out, not a parameter: only then does SQLite use the partial index.
+        skipped = questions.c.state == literal_column(f"'{QuestionState.SKIPPED}'")
+        query = select(questions.c.group_id, questions.c.annotator).where(skipped).distinct()
+        with self._database.read() as connection:
+            return frame(connection, query.order_by(questions.c.group_id, questions.c.annotator))
 
     def waiting(self) -> pl.DataFrame:
         """Return the second looks that are open or leased: those `asked`, and ``reason``, a JSON object."""
@@ -147,9 +162,9 @@ def _untouched() -> Any:
     return (questions.c.state == QuestionState.OPEN) & questions.c.annotator.is_(None) & questions.c.step.is_(None)
 
 
-def _askable(connection: Connection, group_ids: Sequence[int]) -> Sequence[int]:
+def _askable(connection: Connection, group_ids: Sequence[int], stays: ColumnElement[bool]) -> Sequence[int]:
     live = select(questions.c.group_id).where(among(connection, questions.c.group_id, group_ids))
-    live = live.where(questions.c.state.in_(LIVE))
+    live = live.where(questions.c.state.in_(LIVE), stays)
     query = select(groups.c.id).where(among(connection, groups.c.id, group_ids), groups.c.state == GroupState.ANSWERED)
     return connection.execute(query.where(groups.c.id.not_in(live)).order_by(groups.c.id)).scalars().all()
 

@@ -59,12 +59,24 @@ def values(texts: pl.Series, template: str, slots: Sequence[int]) -> list[pl.Ser
     >>> [column.to_list() for column in found]
     [['/a/b'], ['500']]
     """
-    strict = _captured(texts, _pattern(template, slots, strict=True), len(slots))
-    rows = strict[0].is_null().arg_true()
-    if rows.is_empty():
-        return strict
-    lenient = _captured(texts.gather(rows), _pattern(template, slots, strict=False), len(slots))
-    return [column.scatter(rows, some) for column, some in zip(strict, lenient, strict=True)]
+    return _values(texts, template, slots, end=r"\z")
+
+
+def first_values(texts: pl.Series, template: str, most: int) -> list[pl.Series]:
+    """Return as `values` what messages have in their first slots, at most so many; they are read no further than that.
+
+    So the cost does not grow with the number of slots: a regular expression for hundreds of them takes minutes.
+
+    Examples
+    --------
+    >>> found = first_values(pl.Series(["GET /a/b took 31 ms 500"]), "GET <path> took <num> ms <num>", 2)
+    >>> [column.to_list() for column in found]
+    [['/a/b'], ['31']]
+    """
+    spans = [match.span() for match in _PLACEHOLDER.finditer(template)]
+    if len(spans) <= most:
+        return values(texts, template, range(len(spans))) if spans else []
+    return _values(texts, template[: spans[most][0]], range(most), end="")
 
 
 def shown_values(text: str, normaliser: Normaliser, splits: Splits) -> set[str]:
@@ -153,12 +165,26 @@ def _filled(unmasked: pl.Series, template: str, slots: Sequence[int]) -> pl.Seri
     return pl.select(pl.concat_str(*pieces, pl.lit(template[end:]))).to_series()
 
 
+def _values(texts: pl.Series, template: str, slots: Sequence[int], *, end: str) -> list[pl.Series]:
+    strict = _captured(texts, _pattern(template, slots, strict=True) + end, len(slots))
+    rows = strict[0].is_null().arg_true()
+    if rows.is_empty():
+        return strict
+    lenient = _captured(texts.gather(rows), _pattern(template, slots, strict=False) + end, len(slots))
+    return [column.scatter(rows, some) for column, some in zip(strict, lenient, strict=True)]
+
+
 def _captured(texts: pl.Series, pattern: str, n: int) -> list[pl.Series]:
-    return [texts.str.extract(pattern, group) for group in range(1, n + 1)]
+    try:
+        return [texts.str.extract(pattern, group) for group in range(1, n + 1)]
+    except (
+        pl.exceptions.ComputeError
+    ):  # the engine takes no pattern of more than 10 MiB, compiled: a very long template
+        return [pl.Series([None], dtype=pl.String).new_from_index(0, len(texts))] * n
 
 
 def _pattern(template: str, slots: Sequence[int], *, strict: bool) -> str:
-    """Return what finds the values: a group for each slot that is to be shown."""
+    """Return what finds the values, from the beginning of a text: a group for each slot that is to be shown."""
     wanted = set(slots)
     parts: list[str] = []
     end = 0
@@ -166,7 +192,7 @@ def _pattern(template: str, slots: Sequence[int], *, strict: bool) -> str:
         kind = _STRICT.get(match[0], _SOLID) if strict else _ANYTHING
         parts += [_literal(template[end : match.start()]), f"({kind})" if slot in wanted else f"(?:{kind})"]
         end = match.end()
-    return rf"\A{''.join(parts)}{_literal(template[end:])}\z"
+    return rf"\A{''.join(parts)}{_literal(template[end:])}"
 
 
 def _literal(text: str) -> str:

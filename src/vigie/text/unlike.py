@@ -6,7 +6,10 @@ from collections.abc import Sequence
 import polars as pl
 
 from vigie.text import Normaliser
-from vigie.text.refining import placeholders, values
+from vigie.text.refining import first_values
+
+MOST_COMPARED = 40
+"""Of more slots than this, the first so many are compared."""
 
 Row = tuple[str | None, ...]
 
@@ -14,9 +17,10 @@ Row = tuple[str | None, ...]
 def unlike_first(texts: Sequence[str], template: str, normaliser: Normaliser, *, reference: str = "") -> list[str]:
     """Return messages of one template, those first that differ most from what comes before them.
 
-    The distance of two messages is the number of slots in which they hold different values. Again and again the message
-    comes next that is farthest from all before it, beginning with the reference; of equals the one with the rarer values,
-    then the one that stood first. Where no slot can be told, they stay in their order. A hundred messages take 10 ms.
+    The distance of two messages is the number of slots, of the first 40, in which they hold different values. Again and again
+    the message comes next that is farthest from all before it, beginning with the reference; of equals the one with the rarer
+    values, then the one that stood first. Where no slot can be told, they stay in their order. A hundred messages take 10 ms,
+    with 40 slots 100 ms.
 
     Parameters
     ----------
@@ -56,11 +60,9 @@ def unlike_first(texts: Sequence[str], template: str, normaliser: Normaliser, *,
 
 
 def _rows(texts: Sequence[str], template: str, normaliser: Normaliser) -> list[Row]:
-    slots = range(len(placeholders(template)))
-    if not slots:
-        return [()] * len(texts)
     unmasked = normaliser.unmasked(pl.Series(texts, dtype=pl.String))
-    return list(zip(*(column.to_list() for column in values(unmasked, template, slots)), strict=True))
+    columns = first_values(unmasked, template, MOST_COMPARED)
+    return list(zip(*(column.to_list() for column in columns), strict=True)) if columns else [()] * len(texts)
 
 
 def _distance(one: Row, other: Row) -> int:

@@ -19,6 +19,10 @@ ROUTE_COLOURS = {Route.AUTO: "#12878b", Route.RULE: "#7b858e", Route.REVIEW: "#c
 BINS = 20
 CLEAR = "rgba(0,0,0,0)"
 TICKS = [{"dtickrange": [None, 59_999], "value": "%H:%M:%S"}, {"dtickrange": [60_000, None], "value": "%H:%M"}]
+MARGIN = {"l": 8, "r": 8, "t": 8, "b": 8}
+SHARES_MARGIN = {**MARGIN, "r": 22}
+"""Plotly leaves out a label that does not fit: half of the "100 %" stands beyond the axis."""
+
 GRID = "rgba(128,128,128,0.2)"
 DOTTED = {"color": "#7b858e", "width": 1, "dash": "dot"}
 SHARES = {
@@ -132,6 +136,7 @@ def confidence_figure(confidence: pl.DataFrame, dimension: str, threshold: float
         [bars],
         words,
         shapes=[] if threshold is None else [{**line, "line": DOTTED}],
+        margin=SHARES_MARGIN,
         xaxis=SHARES,
         showlegend=False,
         hovermode="closest",
@@ -174,6 +179,7 @@ def calibration_figure(calibration: Mapping[str, Any], words: Words) -> Figure:
         [points],
         words,
         shapes=[diagonal],
+        margin=SHARES_MARGIN,
         xaxis={**SHARES, "title": {"text": words.gettext("confidence"), "standoff": 6}},
         yaxis={"range": [0, 1.02], "tickformat": ".0%", "title": {"text": words.gettext("right"), "standoff": 6}},
         showlegend=False,
@@ -187,7 +193,7 @@ def _figure(traces: Sequence[Mapping[str, Any]], words: Words, **layout: Any) ->
         "data": list(traces),
         "layout": {
             "height": 250,
-            "margin": {"l": 8, "r": 8, "t": 8, "b": 8},
+            "margin": MARGIN,
             "paper_bgcolor": CLEAR,
             "plot_bgcolor": CLEAR,
             "font": {"family": "Plex Sans, sans-serif", "size": 12},

@@ -398,7 +398,7 @@ class Checking:
 
     def __init__(self) -> None:
         self.doubted: list[tuple[int, list[str]]] = []
-        self.planned: list[int] = []
+        self.planned: list[tuple[int, int]] = []
         self.failure: Exception | None = None
 
     def doubt(self, effective: pl.DataFrame, *, labels: pl.DataFrame, held_out: Any, dimensions: Any) -> None:
@@ -409,8 +409,8 @@ class Checking:
             assert labels[name].gather(rows).null_count() == 0
             assert proba.shape == (len(rows), 3)
 
-    def plan(self, effective: pl.DataFrame) -> None:
-        self.planned.append(effective.height)
+    def plan(self, effective: pl.DataFrame, last_id: int) -> None:
+        self.planned.append((effective.height, last_id))
 
     def details(self) -> dict[str, object]:
         return {"found": len(self.doubted)}
@@ -427,7 +427,7 @@ def test_step_when_a_training_ended_then_doubts_are_looked_for_once(store: Store
     learner.step()
 
     assert checking.doubted == [(9, ["severity", "template"])]
-    assert checking.planned[-1] == 10
+    assert checking.planned[-1] == (10, store.annotations.last_id())
     assert learner.details()["doubts"] == {"found": 1}
 
 

@@ -62,6 +62,18 @@ def test_doubts_when_listed_then_say_what_was_given_and_what_is_likelier() -> No
     assert 0 <= first.quality < first.confidence <= 1
 
 
+def test_doubts_when_the_likeliest_label_was_given_once_then_it_is_named_with_its_own_confidence() -> None:
+    labels = ["info"] * 100 + ["error"] * 100 + ["warning"]
+    proba = np.array([[0.9, 0.02, 0.08]] * 100 + [[0.08, 0.02, 0.9]] * 100 + [[0.1, 0.8, 0.1]])
+    proba[3:6] = [0.0, 0.55, 0.45]
+
+    rows = doubts(pl.DataFrame({"severity": labels}), {"severity": (np.arange(201), proba)}, [SEVERITY])
+
+    assert [(one.row, one.given, one.believed, one.confidence) for one in rows] == [
+        (row, "info", "warning", 0.55) for row in (3, 4, 5)
+    ]
+
+
 @pytest.mark.parametrize("n", [0, 1, 12])
 def test_doubts_when_there_are_few_answers_then_none(n: int) -> None:
     texts, labels = corpus(max(n, 1))

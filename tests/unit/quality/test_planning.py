@@ -4,6 +4,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
+from sqlalchemy import update
 
 from builders import a_labelled_batch
 from learner_fakes import SEVERITY
@@ -12,7 +13,8 @@ from vigie.labels import Annotation, Check, Purpose
 from vigie.quality import planning
 from vigie.quality.label_errors import Doubt
 from vigie.quality.planning import MAX_OPEN, PRESENT_SECONDS, REST_SECONDS, Doubted, SecondLooks, Shares, drawn
-from vigie.store import Store
+from vigie.store import CheckDraft, GroupState, Store
+from vigie.store.tables import groups
 
 Planner = Callable[..., SecondLooks]
 
@@ -34,7 +36,7 @@ def plan(store: Store, clock: SettableClock) -> Planner:
         looks = SecondLooks(store, lambda: Shares(**shares), clock)
         looks._doubted = doubted
         clock.forward(rest)
-        looks.plan(store.annotations.effective())
+        keep(looks, store)
         return looks
 
     return make
@@ -55,6 +57,10 @@ def gold(store: Store, *group_ids: int, by: str = "rev") -> None:
     for one in group_ids:
         store.checks.settle([Annotation(one, "severity", "error", by, Purpose.TRAIN, now)])
         store.checks.mark_gold(one, by)
+
+
+def keep(looks: SecondLooks, store: Store) -> None:
+    looks.plan(store.annotations.effective(), store.annotations.last_id())
 
 
 def waiting(store: Store, check: Check) -> list[tuple[int, str | None]]:
@@ -142,7 +148,7 @@ def test_plan_when_gold_was_answered_then_the_next_one_waits_for_its_share(store
     store.questions.answer(question.id, "ann", {"severity": "error"})
     clock.forward(60)
 
-    looks.plan(store.annotations.effective())
+    keep(looks, store)
 
     assert waiting(store, Check.GOLD) == []
 
@@ -154,9 +160,86 @@ def test_plan_when_somebody_skipped_gold_then_it_is_not_offered_again(store: Sto
     store.questions.skip(store.questions.lease("ann", 20, 60)[0].id, "ann")
     clock.forward(61)
 
-    looks.plan(store.annotations.effective())
+    keep(looks, store)
 
     assert waiting(store, Check.GOLD) == []
+
+
+@pytest.mark.parametrize("lost", ["flagged", "replaced", "skipped before", "held"])
+def test_plan_when_the_oldest_gold_cannot_be_asked_then_the_next_one_is(store, ids, plan, clock, lost: str) -> None:
+    store.record("files", a_labelled_batch("gold one", "gold one", "gold two", offset=9000))
+    first, second = store.pool.unlabelled()["group_id"].sort().to_list()
+    if lost == "skipped before":
+        store.questions.skip(store.questions.lease("ann", 1, 60)[0].id, "ann")
+    gold(store, first, second)
+    if lost == "replaced":
+        with store.checks._database.write() as connection:
+            state = update(groups).where(groups.c.id == first).values(state=GroupState.REPLACED)
+            connection.execute(state)
+    elif lost != "skipped before":
+        store.checks.replace([CheckDraft(first, Check.GOLD, asked_of="bob")], Check.GOLD)
+        question = store.questions.lease("bob", 1, 60)[0]
+        assert question.group_id == first
+        if lost == "flagged":
+            store.questions.flag(question.id, "bob")
+
+    plan(second=0.0, gold=0.02)
+
+    assert (second, "ann") in waiting(store, Check.GOLD)
+
+
+def test_plan_when_somebody_holds_a_gold_question_then_they_are_not_sent_another(store, ids, plan, clock) -> None:
+    store.record("files", a_labelled_batch("gold one", "gold two", offset=9000))
+    first, _ = store.pool.unlabelled()["group_id"].sort().to_list()
+    gold(store, *store.pool.unlabelled()["group_id"].sort())
+    looks = plan(second=0.0, gold=0.02)
+    store.questions.lease("ann", 20, 600)
+    clock.forward(61)
+
+    keep(looks, store)
+
+    assert waiting(store, Check.GOLD) == [(first, "ann")]
+
+
+def test_plan_when_somebody_skipped_all_that_waited_then_they_are_asked_about_others(store, ids, plan, clock) -> None:
+    looks = plan(second=1.0, gold=0.0)
+    for n in (1, 2, 3):
+        questions = store.questions.lease("bob", MAX_OPEN, 60)
+        assert [one.group_id for one in questions] == ids[(n - 1) * MAX_OPEN : n * MAX_OPEN]
+        for question in questions:
+            store.questions.skip(question.id, "bob")
+        clock.forward(61)
+        keep(looks, store)
+
+    assert store.questions.lease("bob", MAX_OPEN, 60) == []
+    assert len(waiting(store, Check.SECOND)) == MAX_OPEN
+
+
+def test_plan_when_all_large_groups_are_of_one_annotator_then_something_waits_for_that_one_too(
+    store, ids, plan
+) -> None:
+    store.record("files", a_labelled_batch(*(f"s{n}" for n in range(8)), offset=9000))
+    small = store.pool.unlabelled()["group_id"].sort().to_list()
+    say(store, "bob", *small)
+
+    plan(second=1.0, gold=0.0)
+
+    found = [one for one, _ in waiting(store, Check.SECOND)]
+    assert found == [*ids[: MAX_OPEN - 6], *small[:6]]
+    assert [one.group_id for one in store.questions.lease("ann", MAX_OPEN, 60)] == small[:6]
+
+
+def test_plan_when_largest_groups_were_flagged_or_are_held_then_smaller_ones_are_asked_about(store, ids, plan) -> None:
+    plan(second=1.0, gold=0.0)
+    held, flagged = store.questions.lease("bob", MAX_OPEN, 1e6)[:2]
+    store.questions.flag(flagged.id, "bob")
+
+    plan(second=1.0, gold=0.0)
+
+    found = [one for one, _ in waiting(store, Check.SECOND)]
+    assert held.group_id in found
+    assert flagged.group_id not in found
+    assert found[-1] == ids[2 * MAX_OPEN - 1]
 
 
 def test_plan_when_an_answer_is_doubted_then_its_annotator_is_asked_with_what_was_said(store, ids, plan) -> None:
@@ -182,7 +265,7 @@ def test_plan_when_many_are_doubted_then_one_answer_in_twenty_comes_back_over_al
         store.questions.answer(question.id, "ann", {"severity": "info"})
     clock.forward(60)
 
-    looks.plan(store.annotations.effective())
+    keep(looks, store)
 
     assert waiting(store, Check.DOUBT) == []
 
@@ -193,7 +276,7 @@ def test_plan_when_a_doubt_was_answered_then_it_is_not_asked_a_third_time(store,
     store.questions.answer(store.questions.lease("ann", 20, 60)[0].id, "ann", {"severity": label})
     clock.forward(60)
 
-    looks.plan(store.annotations.effective())
+    keep(looks, store)
 
     assert waiting(store, Check.DOUBT) == []
     assert store.annotations.effective().filter(group_id=ids[4])["label"].to_list() == [label]
@@ -224,18 +307,27 @@ def test_plan_when_doubts_are_switched_off_then_those_that_wait_are_withdrawn(st
 
 def test_plan_when_nothing_changed_then_the_store_is_left_alone_for_a_minute(store, ids, plan, clock) -> None:
     looks = plan(second=1.0)
-    effective = store.annotations.effective()
     clock.forward(3)
-    looks.plan(effective)
+    keep(looks, store)
     store.checks.replace([], Check.SECOND)
     clock.forward(30)
-    looks.plan(effective)
+    keep(looks, store)
     assert waiting(store, Check.SECOND) == []
 
     clock.forward(31)
-    looks.plan(effective)
+    keep(looks, store)
 
     assert len(waiting(store, Check.SECOND)) == MAX_OPEN
+
+
+def test_plan_when_somebody_answered_then_it_plans_again_before_the_minute_is_over(store, ids, plan, clock) -> None:
+    looks = plan(second=1.0)
+    say(store, "bob", ids[0])
+    clock.forward(3)
+
+    keep(looks, store)
+
+    assert ids[0] not in [one for one, _ in waiting(store, Check.SECOND)]
 
 
 def test_doubt_when_a_label_is_out_of_place_then_the_group_is_found_by_its_template(store, ids, clock) -> None:

@@ -80,6 +80,39 @@ def test_replace_when_a_group_has_no_answer_or_a_live_question_then_it_gets_none
     assert check(store, DOUBT) == 0
 
 
+def test_askable_when_some_are_held_flagged_or_open_then_only_those_that_replace_would_take(
+    store: Store, ids, clock: SettableClock
+) -> None:
+    check(store, SECOND, ids["a"])
+    check(store, DOUBT, ids["b"], asked_of="ann")
+    letters = [ids[x] for x in "cbad"]
+    assert store.checks.askable(letters, SECOND) == [ids["c"], ids["a"]]
+    assert store.checks.askable(letters, DOUBT) == [ids["c"], ids["b"]]
+    held = asked(store, "bob")["a"]
+    assert store.checks.askable(letters, SECOND) == [ids["c"]]
+
+    clock.forward(61)
+    store.questions.lease("eve", 0, 60)
+    assert store.checks.askable(letters, SECOND) == [ids["c"]]
+
+    store.questions.flag(held.id, "bob")
+    assert store.checks.askable([], SECOND) == []
+    assert store.checks.askable([*letters, 4711], SECOND) == [ids["c"]]
+
+
+def test_skipped_when_first_questions_and_second_looks_were_then_who_and_what(store: Store, ids) -> None:
+    assert store.checks.skipped().is_empty()
+    first = store.questions.lease("ann", 1, 60)[0]
+    store.questions.skip(first.id, "ann")
+    check(store, SECOND, ids["a"], ids["b"])
+    second = asked(store, "bob")
+    store.questions.skip(second["a"].id, "bob")
+    store.questions.skip(second["b"].id, "bob")
+    store.questions.undo("bob")
+
+    assert store.checks.skipped().rows() == sorted([(first.group_id, "ann"), (ids["a"], "bob")])
+
+
 def test_replace_when_first_questions_are_replaced_then_second_looks_stay_and_the_other_way_round(
     store: Store, ids
 ) -> None:

@@ -2,7 +2,7 @@ import polars as pl
 import pytest
 
 from vigie.text import normaliser
-from vigie.text.refining import Refinement, placeholders, shown_values, values
+from vigie.text.refining import Refinement, first_values, placeholders, shown_values, values
 
 LOGS, SOCIAL = normaliser("logs"), normaliser("social")
 LINE = "2026-11-27  10:00:01\tGET /a/b took 31 ms 500 "
@@ -80,3 +80,21 @@ def test_shown_values_when_the_template_is_split_then_what_it_shows() -> None:
     assert shown_values(LINE, LOGS, {TEMPLATE: (1, 3)}) == {"/a/b", "500"}
     assert shown_values(LINE, LOGS, {"other <num>": (0,)}) == set()
     assert shown_values(LINE, LOGS, {}) == set()
+
+
+def test_templates_when_a_split_one_is_too_long_for_a_pattern_then_it_stays_as_it_was_masked() -> None:
+    texts = pl.Series([f"job {n} " + "word, " * 150_000 for n in (1, 2)])
+    template = LOGS.normalise(texts)[0]
+
+    assert Refinement(LOGS, {template: (0,)}).templates(texts).to_list() == [template] * 2
+
+
+def test_first_values_when_there_are_more_slots_then_as_the_first_of_all() -> None:
+    texts = pl.Series([f"GET /a/{n} took {n} ms with {n + 200} and 7" for n in range(3)] + ["other"])
+    template = "GET <path> took <duration> with <num> and <num>"
+
+    for most in (1, 2, 3, 4, 9):
+        found = first_values(texts, template, most)
+        expected = values(texts, template, range(min(most, 4)))
+        assert [column.to_list() for column in found] == [column.to_list() for column in expected]
+    assert first_values(texts, "no slots", 3) == []

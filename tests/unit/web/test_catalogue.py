@@ -58,5 +58,14 @@ def test_catalogue_when_a_text_has_names_then_each_translation_has_the_same(mess
             assert names_in(form) == wanted, message.id
 
 
+def test_catalogue_when_french_leaves_a_letter_out_then_the_apostrophe_is_curved() -> None:
+    forms = [
+        form for one in catalogue("fr") for form in (one.string if isinstance(one.string, tuple) else (one.string,))
+    ]
+
+    assert [form for form in forms if "'" in form] == []
+    assert [form for form in forms if "\N{RIGHT SINGLE QUOTATION MARK}" in form]
+
+
 def test_catalogue_when_it_counts_then_it_has_all_plural_forms(messages: list[Message]) -> None:
     assert all(len(message.string) == 2 for message in messages if message.pluralizable)
