@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 import polars as pl
-from sqlalchemy import Connection, Select, Subquery, and_, delete, func, insert, select, union, update
+from sqlalchemy import ColumnElement, Connection, Select, Subquery, and_, delete, func, insert, select, union, update
 
 from vigie.errors import QuestionError
 from vigie.labels import Annotation, QuestionKind
@@ -302,17 +302,17 @@ def of_groups(told: pl.DataFrame) -> pl.DataFrame:
     return whole.unique(key, keep="last", maintain_order=True).drop("message", "is_exception")
 
 
-def standing(group_ids: Sequence[int] | None = None) -> Subquery:
+def standing(group_ids: Sequence[int] | None = None, *, before: int | None = None) -> Subquery:
     """Select the newest annotation of each person per group, dimension and message, unless it was taken back.
 
-    Who says or takes back something without naming a message speaks of the whole group, whatever they said before.
+    With `before` it is what stood when the annotation of that id was added. Who says or takes back something without naming a message speaks of the whole group, whatever they said before.
     """
     about = (annotations.c.group_id, annotations.c.annotator, annotations.c.dimension)
-    newest = select(func.max(annotations.c.id).label("id")).group_by(*about, annotations.c.message)
+    wanted: list[ColumnElement[bool]] = [] if group_ids is None else [annotations.c.group_id.in_(group_ids)]
+    wanted += [] if before is None else [annotations.c.id < before]
+    newest = select(func.max(annotations.c.id).label("id")).where(*wanted).group_by(*about, annotations.c.message)
     general = select(*about, func.max(annotations.c.id).label("id")).group_by(*about)
-    general = general.where(annotations.c.message.is_(None))
-    if group_ids is not None:
-        newest, general = (query.where(annotations.c.group_id.in_(group_ids)) for query in (newest, general))
+    general = general.where(annotations.c.message.is_(None), *wanted)
     last, since = newest.subquery(), general.subquery()
     same = [since.c[column.name] == column for column in about]
     return (
