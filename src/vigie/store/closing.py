@@ -90,8 +90,9 @@ def answer(connection: Connection, row: Row[Any], annotator: str, given: Answer)
     answers = [replace(first, dimension=name, label=label) for name, label in labels.items()]
     ids = append(connection, answers)
     close(connection, row.id, QuestionState.ANSWERED, given.created_at)
-    there = (groups.c.id == row.group_id) & (groups.c.state != GroupState.REPLACED)
-    connection.execute(update(groups).where(there).values(state=GroupState.ANSWERED))
+    if row.parent_id is None:
+        there = (groups.c.id == row.group_id) & (groups.c.state != GroupState.REPLACED)
+        connection.execute(update(groups).where(there).values(state=GroupState.ANSWERED))
     if given.exceptions:
         connection.execute(insert(questions), _exceptions(row, annotator, given))
     return ids
