@@ -18,14 +18,15 @@ class Answers:
     """All answers that hold, with labels and dimensions the project has now.
 
     Frames have one row per group: ``group_id``, ``template``, ``count``, and ``label:<dimension>`` (String) for each
-    dimension, null where nobody answered or as many said one thing as another.
+    dimension, null where nobody answered or, in training, as many said one thing as another.
 
     Parameters
     ----------
     train
         Groups to learn from, by template.
     audit
-        Groups that only measure, in the order in which they were first answered.
+        Groups that only measure, in the order in which they were first answered; with the first audit answer to each, or what a
+        reviewer settled.
     agreed
         Labels by template and dimension, of both kinds, where all annotators said the same.
     """
@@ -48,19 +49,17 @@ class Answers:
         decided = _decided(effective, dimensions)
         audited = effective.filter(pl.col("purpose") == Purpose.AUDIT).group_by("group_id")
         order = audited.agg(since=pl.col("created_at").min())
-        wide = _wide(decided, dimensions)
-        audit = wide.join(order, on="group_id").sort("since", "group_id").drop("since")
-        train = wide.join(order, on="group_id", how="anti").sort("template")
+        measured = _wide(_first(effective.join(order, on="group_id", how="semi"), dimensions), dimensions)
+        audit = measured.join(order, on="group_id").sort("since", "group_id").drop("since")
+        train = _wide(decided, dimensions).join(order, on="group_id", how="anti").sort("template")
         return cls(train, audit, _by_template(decided.filter("unanimous")))
 
 
 def _decided(effective: pl.DataFrame, dimensions: Sequence[Dimension]) -> pl.DataFrame:
     """Return the settled label per group and dimension, else the majority's where there is one; one row each."""
-    pairs = [(dimension.name, label) for dimension in dimensions for label in dimension.label_names]
-    known = pl.DataFrame(pairs, schema={"dimension": pl.String, "label": pl.String}, orient="row")
     here = ("group_id", "dimension")
     votes = (
-        effective.join(known, on=["dimension", "label"], how="semi", maintain_order="left")
+        _known(effective, dimensions)
         .pipe(_settled)
         .group_by(*GROUP, "dimension", "label", maintain_order=True)
         .agg(votes=pl.len())
@@ -70,6 +69,24 @@ def _decided(effective: pl.DataFrame, dimensions: Sequence[Dimension]) -> pl.Dat
         .filter(pl.col("votes") == pl.col("votes").max().over(here))
         .filter(pl.len().over(here) == 1)
     )
+
+
+def _first(effective: pl.DataFrame, dimensions: Sequence[Dimension]) -> pl.DataFrame:
+    """Return the settled label per group and dimension, else the one of the first audit answer; one row each.
+
+    A group that leaves the sample because people differ about it would take a hard one away, and answers that people give because
+    they saw what the model says would bend it.
+    """
+    said = _settled(_known(effective, dimensions))
+    is_other = pl.col("purpose") != Purpose.AUDIT
+    return said.sort(is_other, maintain_order=True).unique(("group_id", "dimension"), keep="first", maintain_order=True)
+
+
+def _known(effective: pl.DataFrame, dimensions: Sequence[Dimension]) -> pl.DataFrame:
+    """Return the annotations whose dimension and label the project has now."""
+    pairs = [(dimension.name, label) for dimension in dimensions for label in dimension.label_names]
+    known = pl.DataFrame(pairs, schema={"dimension": pl.String, "label": pl.String}, orient="row")
+    return effective.join(known, on=["dimension", "label"], how="semi", maintain_order="left")
 
 
 def _settled(said: pl.DataFrame) -> pl.DataFrame:

@@ -4,7 +4,7 @@ The groups that take the answer to a question along with it share its *step*, so
 closed question of its own, whose reason says so; it is nobody's, since nobody was asked.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -133,21 +133,19 @@ def answer(
 def undo(connection: Connection, question_id: int, annotator: str, now: datetime) -> list[int]:
     """Take back what was answered along with a question that was taken back just before; return the groups.
 
-    What was open about a group before is open again, unless somebody is asked about it now. What an annotator said of a group
+    What was open about a group before is open again, unless somebody answered or is asked about it now. What an annotator said of a group
     since stays.
     """
     along = _along(connection, question_id)
     _withdraw(connection, [row.id for row in along], annotator, now)
-    for row in along:
-        live = select(questions.c.id).where(questions.c.group_id == row.group_id, questions.c.state.in_(LIVE))
-        live = live.where(questions.c.parent_id.is_(None))
-        before = row.reason.get("instead_of")
-        values: dict[str, Any] = {"state": QuestionState.DROPPED}
-        if before is not None and connection.execute(live).first() is None:
-            values = {"state": QuestionState.OPEN, "reason": before, "closed_at": None}
-        connection.execute(update(questions).where(questions.c.id == row.id).values(values))
     group_ids = [row.group_id for row in along]
     update_states(connection, group_ids)
+    for row in along:
+        dropped = update(questions).where(questions.c.id == row.id).values(state=QuestionState.DROPPED)
+        connection.execute(dropped)
+        before = row.reason.get("instead_of")
+        if before is not None and _is_unasked(connection, row.group_id):
+            _ask_again(connection, row, before)
     return group_ids
 
 
@@ -209,6 +207,22 @@ def _along(connection: Connection, question_id: int) -> Sequence[Row[Any]]:
     query = select(questions).join(main, (main.c.id == question_id) & same)
     rows = connection.execute(query.where(questions.c.state == QuestionState.ANSWERED).order_by(questions.c.id)).all()
     return [row for row in rows if row.reason.get("to") == question_id]
+
+
+def _is_unasked(connection: Connection, group_id: int) -> bool:
+    """Tell whether a group has no answer and no question that is open or leased."""
+    live = exists().where(
+        questions.c.group_id == groups.c.id, questions.c.state.in_(LIVE), questions.c.parent_id.is_(None)
+    )
+    query = select(groups.c.id).where(groups.c.id == group_id, groups.c.state == GroupState.OPEN, ~live)
+    return connection.execute(query).first() is not None
+
+
+def _ask_again(connection: Connection, row: Row[Any], reason: Mapping[str, object]) -> None:
+    """Open a question anew that was closed; annotations refer to the old one, so that it could not be withdrawn."""
+    names = ("group_id", "kind", "rank", "message", "created_at")
+    kept = {name: getattr(row, name) for name in names}
+    connection.execute(insert(questions).values(**kept, state=QuestionState.OPEN, reason=reason))
 
 
 def _withdraw(connection: Connection, question_ids: Sequence[int], annotator: str, now: datetime) -> None:

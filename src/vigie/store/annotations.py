@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 import polars as pl
-from sqlalchemy import Connection, Select, Subquery, and_, delete, func, insert, select, union, update
+from sqlalchemy import ColumnElement, Connection, Select, Subquery, and_, delete, func, insert, select, union, update
 
 from vigie.errors import QuestionError
 from vigie.labels import Annotation, QuestionKind
@@ -75,9 +75,7 @@ class Annotations:
             _name(connection, ids, names or ())
             for part in chunks(group_ids):
                 update_states(connection, part)
-                open_now = questions.c.group_id.in_(part) & (questions.c.state == QuestionState.OPEN)
-                whole = questions.c.step.is_(None) & questions.c.parent_id.is_(None)
-                connection.execute(delete(questions).where(open_now, whole))
+                _drop_questions(connection, part)
             return ids
 
     def effective(self) -> pl.DataFrame:
@@ -87,7 +85,7 @@ class Annotations:
         -------
         Columns ``group_id``, ``template``, ``count``, ``dimension``, ``annotator``, ``label``, ``purpose``,
         ``created_at``, ``question_id``, ``model_version``, ``duration_seconds``, ``settled`` (whether it wins over what
-        others said); oldest first. What somebody said about an exception counts for the group only if they said nothing
+        others said); oldest first. What somebody said about an exception counts for the group only if nobody said anything
         about the rest of it.
         """
         return of_groups(self.told())
@@ -248,6 +246,14 @@ def append(connection: Connection, answers: Sequence[Annotation]) -> list[int]:
     return ids
 
 
+def _drop_questions(connection: Connection, group_ids: Sequence[int]) -> None:
+    """Withdraw what nobody holds about groups; annotations may refer to questions whose answer was taken back."""
+    open_now = questions.c.group_id.in_(group_ids) & (questions.c.state == QuestionState.OPEN)
+    whole = open_now & questions.c.parent_id.is_(None)
+    connection.execute(delete(questions).where(whole, questions.c.step.is_(None)))
+    connection.execute(update(questions).where(whole).values(state=QuestionState.DROPPED))
+
+
 def _name(connection: Connection, ids: Sequence[int], names: Sequence[str | None]) -> None:
     named = [{"annotation_id": i, "answer_id": storable(name)} for i, name in zip(ids, names, strict=False) if name]
     if named:
@@ -286,9 +292,11 @@ def _close(connection: Connection, refusals: Sequence[Refusal]) -> None:
 
 
 def update_states(connection: Connection, group_ids: Sequence[int]) -> None:
-    """Say of groups whether they are answered, after their annotations changed."""
+    """Say of groups whether they are answered, after their annotations changed; answers about exceptions do not count."""
     held = standing(group_ids)
-    answered = select(annotations.c.group_id).where(annotations.c.id.in_(select(held.c.id))).scalar_subquery()
+    of_the_rest = select(annotations.c.group_id).outerjoin(questions, questions.c.id == annotations.c.question_id)
+    of_the_rest = of_the_rest.where(annotations.c.id.in_(select(held.c.id)), questions.c.parent_id.is_(None))
+    answered = of_the_rest.scalar_subquery()
     these = groups.c.id.in_(group_ids) & (groups.c.state != GroupState.REPLACED)
     connection.execute(update(groups).where(these, groups.c.id.in_(answered)).values(state=GroupState.ANSWERED))
     withdrawn = (groups.c.state == GroupState.ANSWERED) & groups.c.id.not_in(answered)
@@ -297,22 +305,24 @@ def update_states(connection: Connection, group_ids: Sequence[int]) -> None:
 
 def of_groups(told: pl.DataFrame) -> pl.DataFrame:
     """Return what people say about groups, given what they say about messages; see `Annotations.effective`."""
+    # Whoever it was: an answer about one message alone is none about the rest, which somebody else answered.
+    of_the_rest = pl.col("is_exception") == pl.col("is_exception").min().over("group_id", "template")
     key = ["group_id", "template", "annotator", "dimension"]
-    whole = told.filter(pl.col("is_exception") == pl.col("is_exception").min().over(key))
-    return whole.unique(key, keep="last", maintain_order=True).drop("message", "is_exception")
+    whole = told.filter(of_the_rest).unique(key, keep="last", maintain_order=True)
+    return whole.drop("message", "is_exception")
 
 
-def standing(group_ids: Sequence[int] | None = None) -> Subquery:
+def standing(group_ids: Sequence[int] | None = None, *, before: int | None = None) -> Subquery:
     """Select the newest annotation of each person per group, dimension and message, unless it was taken back.
 
-    Who says or takes back something without naming a message speaks of the whole group, whatever they said before.
+    With `before` it is what stood when the annotation of that id was added. Who says or takes back something without naming a message speaks of the whole group, whatever they said before.
     """
     about = (annotations.c.group_id, annotations.c.annotator, annotations.c.dimension)
-    newest = select(func.max(annotations.c.id).label("id")).group_by(*about, annotations.c.message)
+    wanted: list[ColumnElement[bool]] = [] if group_ids is None else [annotations.c.group_id.in_(group_ids)]
+    wanted += [] if before is None else [annotations.c.id < before]
+    newest = select(func.max(annotations.c.id).label("id")).where(*wanted).group_by(*about, annotations.c.message)
     general = select(*about, func.max(annotations.c.id).label("id")).group_by(*about)
-    general = general.where(annotations.c.message.is_(None))
-    if group_ids is not None:
-        newest, general = (query.where(annotations.c.group_id.in_(group_ids)) for query in (newest, general))
+    general = general.where(annotations.c.message.is_(None), *wanted)
     last, since = newest.subquery(), general.subquery()
     same = [since.c[column.name] == column for column in about]
     return (

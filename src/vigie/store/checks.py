@@ -12,6 +12,7 @@ from vigie.labels import Annotation, Check, Purpose, QuestionKind
 from vigie.store.annotations import append, update_states
 from vigie.store.bulk import among, frame, storable
 from vigie.store.bulk import insert as upsert
+from vigie.store.closing import CLOSED
 from vigie.store.engine import Database, Lock
 from vigie.store.leasing import LIVE
 from vigie.store.tables import (
@@ -91,7 +92,7 @@ class Checks:
 
     def closed(self) -> pl.DataFrame:
         """Return the second looks that were answered, skipped or flagged; as `waiting`, ``annotator`` being who did it."""
-        return self._asked(questions.c.state.not_in(LIVE))
+        return self._asked(questions.c.state.in_(CLOSED))
 
     def n_waiting(self) -> dict[Check, int]:
         """Return how many second looks are open or leased, by why."""

@@ -9,23 +9,13 @@ from sqlalchemy import Connection, Row, delete, exists, insert, select, update
 
 from vigie.errors import QuestionError, UnknownQuestionError
 from vigie.labels import Annotation, Check, Purpose, Question, QuestionKind
+from vigie.store import doubts
 from vigie.store.annotations import append, standing, update_states
 from vigie.store.leasing import LIVE, load
 from vigie.store.tables import GroupState, QuestionState, annotations, groups, question_state, questions
 
 CLOSED = (QuestionState.ANSWERED, QuestionState.SKIPPED, QuestionState.FLAGGED)
 """States of a question that its annotator may take back."""
-
-_KEPT = (
-    "group_id",
-    "dimension",
-    "label",
-    "annotator",
-    "question_id",
-    "model_version",
-    "duration_seconds",
-    "message",
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +69,7 @@ def held(connection: Connection, question_id: int, annotator: str) -> Row[Any]:
 
 
 def answer(connection: Connection, row: Row[Any], annotator: str, given: Answer) -> list[int]:
-    """Close a question with labels and return the ids of its annotations."""
+    """Close a question with labels and return the ids of its annotations; none of what a doubt left as it was."""
     purpose = Purpose.AUDIT if row.kind == QuestionKind.AUDIT else Purpose.TRAIN
     first = Annotation(
         group_id=row.group_id,
@@ -94,11 +84,15 @@ def answer(connection: Connection, row: Row[Any], annotator: str, given: Answer)
         # Who thinks an answer over speaks of the whole group, whatever message they saw before.
         message=None if row.check_kind == Check.DOUBT else _message(connection, row, given.exceptions),
     )
-    answers = [replace(first, dimension=name, label=label) for name, label in given.labels.items()]
+    labels = given.labels
+    if row.check_kind == Check.DOUBT:
+        labels = doubts.changed(connection, row, annotator, labels, given.exceptions)
+    answers = [replace(first, dimension=name, label=label) for name, label in labels.items()]
     ids = append(connection, answers)
     close(connection, row.id, QuestionState.ANSWERED, given.created_at)
-    there = (groups.c.id == row.group_id) & (groups.c.state != GroupState.REPLACED)
-    connection.execute(update(groups).where(there).values(state=GroupState.ANSWERED))
+    if row.parent_id is None:
+        there = (groups.c.id == row.group_id) & (groups.c.state != GroupState.REPLACED)
+        connection.execute(update(groups).where(there).values(state=GroupState.ANSWERED))
     if given.exceptions:
         connection.execute(insert(questions), _exceptions(row, annotator, given))
     return ids
@@ -139,7 +133,8 @@ def close(connection: Connection, question_id: int, state: QuestionState, now: d
 def undo(connection: Connection, annotator: str, now: datetime, until: datetime) -> Undone | None:
     """Take back the annotator's newest step, and lease its question to them again; exceptions of an answer go with it.
 
-    Steps whose group somebody else is being asked about now are passed over.
+    A second look at its group that is open or leased is withdrawn: what it looks at is gone. Skips and flags whose group somebody
+    else is asked about now instead are passed over.
     """
     row = _newest_step(connection, annotator)
     if row is None:
@@ -148,6 +143,7 @@ def undo(connection: Connection, annotator: str, now: datetime, until: datetime)
     dropped = _drop(connection, row)
     asked_anew = (questions.c.group_id == row.group_id) & (questions.c.state == QuestionState.OPEN)
     if row.parent_id is None:
+        _drop_looks(connection, row.group_id)
         connection.execute(delete(questions).where(asked_anew, questions.c.parent_id.is_(None)))
     else:
         same = (questions.c.parent_id == row.parent_id) & (questions.c.message == row.message)
@@ -201,6 +197,13 @@ def _drop(connection: Connection, row: Row[Any]) -> list[tuple[int, str]]:
     return gone
 
 
+def _drop_looks(connection: Connection, group_id: int) -> None:
+    """Withdraw the second look at a group; whoever holds it is told when they answer it."""
+    looks = questions.c.check_kind.is_not(None) & questions.c.state.in_(LIVE)
+    values = {"state": QuestionState.DROPPED, "leased_until": None}
+    connection.execute(update(questions).where(questions.c.group_id == group_id, looks).values(values))
+
+
 def _newest_step(connection: Connection, annotator: str) -> Row[Any] | None:
     other = questions.alias()
     held_by_others = exists().where(
@@ -208,6 +211,7 @@ def _newest_step(connection: Connection, annotator: str) -> Row[Any] | None:
         other.c.parent_id.is_(None),
         questions.c.parent_id.is_(None),
         other.c.state.in_(LIVE),
+        other.c.check_kind.is_(None),
         (other.c.state == QuestionState.LEASED) | other.c.step.is_not(None),
     )
     query = select(questions).where(questions.c.annotator == annotator, questions.c.state.in_(CLOSED), ~held_by_others)
@@ -217,7 +221,7 @@ def _newest_step(connection: Connection, annotator: str) -> Row[Any] | None:
 def _withdraw(connection: Connection, row: Row[Any], annotator: str, now: datetime) -> dict[str, str]:
     """Take back what the annotator said with this question and has not said otherwise since; return it.
 
-    Where the question doubted an earlier answer of theirs, that one holds again.
+    Where the question doubted an earlier answer of theirs, all that they had said before holds again.
     """
     said = annotations.c.id.in_(select(standing([row.group_id]).c.id))
     mine = said & (annotations.c.annotator == annotator) & (annotations.c.question_id == row.id)
@@ -235,22 +239,12 @@ def _withdraw(connection: Connection, row: Row[Any], annotator: str, now: dateti
         )
         for one in given
     ]
-    before = _said_before(connection, given, now) if row.check_kind == Check.DOUBT else {}
-    append(connection, [*taken_back, *before.values()])
-    return {one.dimension: one.label for one in given}
-
-
-def _said_before(connection: Connection, given: Sequence[Row[Any]], now: datetime) -> dict[str, Annotation]:
-    """Return, by dimension, what the annotator had said before a doubt was answered, to be said again.
-
-    It keeps the question it answered, so that this answer can be taken back in turn.
-    """
-    found: dict[str, Annotation] = {}
-    for one in given:
-        same = [annotations.c[name] == getattr(one, name) for name in ("group_id", "annotator", "dimension")]
-        query = select(annotations).where(*same, annotations.c.id < one.id).order_by(annotations.c.id.desc()).limit(1)
-        earlier = connection.execute(query).one_or_none()
-        if earlier is not None and earlier.label is not None:
-            values = {name: getattr(earlier, name) for name in _KEPT}
-            found[one.dimension] = Annotation(**values, purpose=Purpose(earlier.purpose), created_at=now)
-    return found
+    labels = {one.dimension: one.label for one in given}
+    if row.check_kind != Check.DOUBT:
+        append(connection, taken_back)
+        return labels
+    kept = doubts.holding(connection, row.group_id, annotator)
+    before = doubts.before(connection, given)
+    append(connection, taken_back)
+    doubts.say_again(connection, before, now)
+    return kept | labels

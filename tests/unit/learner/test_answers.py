@@ -58,6 +58,29 @@ def test_train_when_one_annotation_of_a_group_is_for_audit_then_the_group_only_m
     assert set(answers.agreed) == {"t1", "t2"}
 
 
+def test_audit_when_others_say_something_else_then_the_first_audit_answer_measures() -> None:
+    said = [
+        Said(1, "error", annotator="f"),  # feedback about a prediction
+        Said(1, "info", annotator="a", purpose="audit"),
+        Said(1, "error", annotator="b", purpose="audit"),
+        Said(1, "error", annotator="c", purpose="audit"),
+        Said(2, "info", annotator="a", purpose="audit"),
+        Said(2, "error", annotator="b", purpose="audit"),
+    ]
+
+    answers = Answers.of(effective(*said), [SEVERITY])
+
+    assert labels(answers.audit) == {1: "info", 2: "info"}
+    assert answers.train.is_empty()
+    assert answers.agreed == {}
+
+
+def test_audit_when_the_label_of_the_first_answer_is_gone_then_the_next_one_measures() -> None:
+    said = [Said(1, "fatal", annotator="a", purpose="audit"), Said(1, "error", annotator="b", purpose="audit")]
+
+    assert labels(Answers.of(effective(*said), [SEVERITY]).audit) == {1: "error"}
+
+
 def test_audit_when_answered_one_after_the_other_then_in_that_order() -> None:
     said = [Said(group, "info", purpose="audit", minute=minute) for group, minute in [(1, 30), (2, 10), (3, 20)]]
 

@@ -113,6 +113,22 @@ def test_corrections_when_a_message_is_excepted_then_only_it_has_other_labels(an
     assert poll_all(source) == [(10, 1, info), (11, 1, info), (10, 2, info), (11, 2, error)]
 
 
+def test_corrections_when_the_rest_is_taken_back_then_exceptions_speak_for_the_group_as_for_the_learner(
+    answers: Answers,
+) -> None:
+    answers.add(1, message="text 10", severity="info")
+    answers.add(1, message="text 11", is_exception=True, severity="error")
+    answers.add(1, message="text 10", severity=None)
+
+    found = [(one.labels, one.singles) for one in corrections(answers.history())]
+
+    assert found == [
+        ({"severity": "info"}, {}),
+        ({"severity": "info"}, {"text 11": {"severity": "error"}}),
+        ({"severity": "error"}, {}),
+    ]
+
+
 def test_corrections_when_one_person_says_different_things_of_messages_then_each_holds_for_its_own(
     answers: Answers,
 ) -> None:

@@ -6,8 +6,8 @@ import pytest
 from builders import NOON, a_labelled_batch
 from store_fixtures import SettableClock, StoreMaker
 from vigie.errors import QuestionError, UnknownQuestionError
-from vigie.labels import Annotation, Purpose, Question, QuestionKind
-from vigie.store import Draft, GroupState, Store
+from vigie.labels import Annotation, Check, Purpose, Question, QuestionKind
+from vigie.store import CheckDraft, Draft, GroupState, Store
 
 STRATEGY, AUDIT = QuestionKind.STRATEGY, QuestionKind.AUDIT
 GIVEN = {"severity": "info", "category": "Data"}
@@ -236,6 +236,35 @@ def test_undo_when_something_was_open_before_then_it_is_open_again(
 
     assert (again.group_id, again.reason) == (ids["a"], reason)
     assert store.questions.replace([Draft(ids["b"], STRATEGY, 0)], STRATEGY) == 1
+
+
+def test_undo_when_the_group_is_answered_another_way_then_its_question_is_not_open_for_ever(
+    store: Store, ids: dict[str, int], asked: Question
+) -> None:
+    store.questions.replace([Draft(ids["a"], STRATEGY, 0), Draft(ids["b"], STRATEGY, 1)], STRATEGY)
+    store.questions.answer(asked.id, "ann", GIVEN, also=[ids["a"], ids["b"]])
+    store.questions.undo("ann")
+    assert store.questions.counts()["open"] == 2
+
+    store.annotations.add([Annotation(ids["a"], "severity", "error", "bob", Purpose.TRAIN, NOON)])
+    store.checks.settle([Annotation(ids["b"], "severity", "error", "bob", Purpose.TRAIN, NOON)])
+
+    assert store.questions.counts()["open"] == 0
+    drafts = [CheckDraft(ids["a"], Check.SECOND), CheckDraft(ids["b"], Check.SECOND)]
+    assert store.checks.replace(drafts, Check.SECOND) == 2
+
+
+def test_undo_when_the_group_was_answered_since_then_its_question_is_not_opened_again(
+    store: Store, ids: dict[str, int], asked: Question
+) -> None:
+    store.questions.replace([Draft(ids["a"], STRATEGY, 0)], STRATEGY)
+    store.questions.answer(asked.id, "ann", GIVEN, also=[ids["a"]])
+    store.annotations.add([Annotation(ids["a"], "severity", "error", "bob", Purpose.TRAIN, NOON)])
+
+    store.questions.undo("ann")
+
+    assert store.questions.counts()["open"] == 0
+    assert said(store) == {"a": "error"}
 
 
 def test_undo_when_an_earlier_step_comes_next_then_the_groups_stay_out_of_it(

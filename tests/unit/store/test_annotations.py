@@ -272,3 +272,18 @@ def test_undo_when_the_newest_step_was_made_elsewhere_then_it_can_be_taken_back(
 
     assert undone is not None
     assert (undone.action, undone.question.group_id) == ("skipped", groups[0])
+
+
+def test_add_when_a_question_was_taken_back_and_its_lease_ran_out_then_it_is_open_no_more(
+    store: Store, clock: SettableClock
+) -> None:
+    store.record("kafka", a_labelled_batch("disk full"))
+    question = store.questions.lease("ann", 1, 60)[0]
+    store.questions.answer(question.id, "ann", {"severity": "info"})
+    store.questions.undo("ann")
+    clock.forward(3600)
+    store.questions.lease("bob", 0, 60)
+
+    store.annotations.add([Annotation(question.group_id, "severity", "error", "bob", Purpose.TRAIN, NOON)])
+
+    assert store.questions.counts()["open"] == 0

@@ -2,12 +2,15 @@
 
 from collections.abc import Sequence
 
+import polars as pl
 import pytest
 
 from builders import NOON, a_labelled_batch
 from store_fixtures import SettableClock
 from vigie.errors import LabelError, QuestionError
 from vigie.labels import Annotation, Purpose, Question
+from vigie.quality.disagreements import disagreements
+from vigie.sources.corrections import corrections
 from vigie.store import GroupState, Store
 from vigie.store.tables import MAX_MESSAGE_CHARACTERS
 
@@ -213,3 +216,51 @@ def test_add_when_a_message_holds_what_no_database_takes_then_it_is_stored_all_t
     )
 
     assert told(store) == [("a\N{SYMBOL FOR NULL}b ?", "ann", "info", False)]
+
+
+def test_effective_when_somebody_else_answers_about_an_exception_then_it_is_no_answer_about_the_rest(
+    store: Store,
+) -> None:
+    answer(store, ["job 2 ended 1"])
+    exception = ask(store, "bob")
+    store.questions.answer(exception.id, "bob", {"severity": "error", "category": "Data"})
+
+    effective = store.annotations.effective()
+
+    assert effective.select("annotator", "dimension", "label").rows() == [("ann", "severity", "info")]
+    assert disagreements(effective).is_empty()
+    assert corrections(history(store))[-1].labels == {"severity": "info"}
+
+
+def test_undo_when_somebody_else_answered_about_its_exception_then_the_group_is_asked_about_again(
+    store: Store, clock: SettableClock
+) -> None:
+    question = answer(store, ["job 2 ended 1"])
+    exception = ask(store, "bob")
+    store.questions.answer(exception.id, "bob", {"severity": "error"})
+
+    store.questions.undo("ann")
+    clock.forward(3600)
+
+    assert state(store) == GroupState.OPEN
+    assert [one.id for one in store.questions.lease("eve", 5, 60)] == [question.id]
+    labels = dict(store.annotations.effective().select("dimension", "label").rows())
+    assert labels == corrections(history(store))[-1].labels
+
+
+def test_answer_when_the_rest_was_taken_back_meanwhile_then_the_group_stays_unanswered(store: Store) -> None:
+    question = answer(store, ["job 2 ended 1", "job 3 ended 0"])
+    exception = ask(store, "bob")
+    store.questions.answer(exception.id, "bob", {"severity": "error"})
+    store.questions.undo("ann")
+    store.questions.undo("bob")
+
+    store.questions.answer(exception.id, "bob", {"severity": "warning"})
+    assert state(store) == GroupState.OPEN
+
+    store.questions.answer(question.id, "ann", {"severity": "info"})
+    assert state(store) == GroupState.ANSWERED
+
+
+def history(store: Store) -> pl.DataFrame:
+    return store.annotations.history().with_columns(family="template")

@@ -3,8 +3,8 @@ import pytest
 from builders import NOON, a_labelled_batch
 from store_fixtures import SettableClock
 from vigie.errors import QuestionError
-from vigie.labels import Annotation, Purpose, Question
-from vigie.store import GroupState, Store, Undone
+from vigie.labels import Annotation, Check, Purpose, Question
+from vigie.store import CheckDraft, GroupState, Store, Undone
 
 
 @pytest.fixture
@@ -115,6 +115,37 @@ def test_undo_when_somebody_else_is_asked_meanwhile_then_the_step_before_is_take
     assert undo(store).question.id == answered.id
     assert store.questions.undo("ann") is None
     store.questions.answer(other.id, "bob", {"severity": "info"})
+
+
+@pytest.mark.parametrize("who", ["bob", "ann"])
+def test_undo_when_a_second_look_is_leased_then_it_is_withdrawn(store: Store, who: str) -> None:
+    older, newer = store.questions.lease("ann", 2, 600)
+    for question in (older, newer):
+        store.questions.answer(question.id, "ann", {"severity": "info"})
+    kind = Check.DOUBT if who == "ann" else Check.SECOND
+    store.checks.replace([CheckDraft(newer.group_id, kind, asked_of=who)], kind)
+    look = next(one for one in store.questions.lease(who, 10, 600) if one.group_id == newer.group_id)
+
+    assert undo(store).question.id == newer.id
+
+    assert store.annotations.effective()["group_id"].to_list() == [older.group_id]
+    assert store.checks.waiting().is_empty()
+    assert store.checks.closed().is_empty()
+    with pytest.raises(QuestionError, match="ask for the next one"):
+        store.questions.answer(look.id, who, {"severity": "error"})
+
+
+def test_undo_when_a_second_look_was_taken_back_before_then_it_is_withdrawn(store: Store, clock: SettableClock) -> None:
+    question = ask(store)
+    store.questions.answer(question.id, "ann", {"severity": "info"})
+    store.checks.replace([CheckDraft(question.group_id, Check.SECOND)], Check.SECOND)
+    look = next(one for one in store.questions.lease("bob", 10, 60) if one.group_id == question.group_id)
+    store.questions.answer(look.id, "bob", {"severity": "error"})
+    undo(store, "bob")
+    clock.forward(3600)
+
+    assert undo(store).question.id == question.id
+    assert store.annotations.effective().is_empty()
 
 
 def test_undo_when_skipped_then_the_annotator_may_be_asked_again(store: Store) -> None:
