@@ -2,7 +2,8 @@
 
 import difflib
 import inspect
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,15 @@ from vigie.parameters import call, flat
 PATHS = ("path", "dead_letters", "ca_file")
 
 
-def build(family: str, kind: str, where: str, given: Mapping[str, Any], offered: Mapping[str, Any]) -> Any:
+def build(
+    family: str,
+    kind: str,
+    where: str,
+    given: Mapping[str, Any],
+    offered: Mapping[str, Any],
+    *,
+    place: Callable[[str], str] = lambda _key: "",
+) -> Any:
     """Call the part `kind` of a family.
 
     Parameters
@@ -28,6 +37,8 @@ def build(family: str, kind: str, where: str, given: Mapping[str, Any], offered:
         What the user wrote: every key must be a parameter of the part, or a field of one that is a bundle, of the right type.
     offered
         What Vigie has to hand: each part takes what it has parameters for; besides these ``owner``, which is `where`.
+    place
+        Says of a key in the table where to change it, as the end of a sentence.
 
     Raises
     ------
@@ -37,17 +48,21 @@ def build(family: str, kind: str, where: str, given: Mapping[str, Any], offered:
     try:
         part = plugins.load(family, kind)
     except UnknownPartError as error:
-        raise SettingsError(f"{where}.type: {error}") from error
+        raise SettingsError(f"{where}.type: {error}{place('type')}") from error
     parameters = flat(part)
     offered = {"owner": where, **offered}
     own = [name for name in parameters if name not in offered]
     for name in given:
         if name not in own:
-            raise SettingsError(f"{where}.{name} is no setting of {family} of type {kind!r}{_nearest(name, own)}")
-    values = {name: _checked(f"{where}.{name}", value, parameters[name].annotation) for name, value in given.items()}
+            nearest = _nearest(name, own)
+            raise SettingsError(f"{where}.{name} is no setting of {family} of type {kind!r}{nearest}{place(name)}")
+    values = {
+        name: _checked(f"{where}.{name}", value, parameters[name].annotation, partial(place, name))
+        for name, value in given.items()
+    }
     for name in own:
         if name not in values and parameters[name].default is inspect.Parameter.empty:
-            raise SettingsError(f"{where}.{name} is missing; {family} of type {kind!r} need it")
+            raise SettingsError(f"{where}.{name} is missing; {family} of type {kind!r} need it{place(name)}")
     return call(part, {**values, **{name: value for name, value in offered.items() if name in parameters}})
 
 
@@ -77,19 +92,19 @@ def encoder_source(source: str, folder: Path) -> str:
     return str((folder / source).resolve()) if (folder / source).is_dir() else source
 
 
-def _checked(where: str, value: Any, kind: Any) -> Any:
+def _checked(where: str, value: Any, kind: Any, place: Callable[[], str]) -> Any:
     try:
         adapter = TypeAdapter(
             Any if kind is inspect.Parameter.empty else kind, config=ConfigDict(arbitrary_types_allowed=True)
         )
     except PydanticSchemaGenerationError as error:
-        raise SettingsError(f"{where} cannot be set in vigie.toml") from error
+        raise SettingsError(f"{where} cannot be set{place()}") from error
     try:
         return adapter.validate_python(value)
     except ValidationError as error:
         problem = error.errors()[0]
         raise SettingsError(
-            f"{where} is {value!r:.80}; {problem['msg'].replace('Input should be', 'expected')}"
+            f"{where} is {value!r:.80}; {problem['msg'].replace('Input should be', 'expected')}{place()}"
         ) from error
 
 

@@ -20,7 +20,7 @@ from vigie.quality.planning import SecondLooks, Shares
 from vigie.quality.review import Review
 from vigie.registry import Registry
 from vigie.rules import Rules
-from vigie.settings import Settings, load
+from vigie.settings import Settings, load, place
 from vigie.store import Store, utc_now
 from vigie.strategies import Strategy
 from vigie.strategies.contested import Contested
@@ -149,13 +149,24 @@ class Project:
         Raises
         ------
         SettingsError
-            The rules file is broken.
+            The rules file is broken, or not there though the settings name it.
         """
         dimensions = settings.as_dimensions()
-        path = self.folder / settings.rules.path
-        rules = Rules.load(path, dimensions) if path.exists() else Rules.empty(dimensions)
+        rules = self._rules(settings, dimensions)
         targets = {one.name: one.target_precision for one in settings.dimensions if one.target_precision is not None}
         return Policy(dimensions, rules, settings.rules.precedence, settings.routing.confidence, targets)
+
+    def _rules(self, settings: Settings, dimensions: tuple[Dimension, ...]) -> Rules:
+        """Read the rules file; where nobody named one, there need not be one."""
+        path = self.folder / settings.rules.path
+        if path.exists():
+            return Rules.load(path, dimensions)
+        if "path" in settings.rules.model_fields_set:
+            raise SettingsError(
+                f"rules.path is {settings.rules.path!r}, and there is no such file in {self.folder}; "
+                f"write one, or leave rules.path out{self._place('rules', 'path')}"
+            )
+        return Rules.empty(dimensions)
 
     def read_again(self) -> Settings:
         """Return what the settings are now, which `follow` can put in force.
@@ -332,7 +343,9 @@ class Project:
         }
         if table.type == "kafka":
             given.setdefault("group", self._group(name))
-        return build("sources", table.type, f"sources.{name}", given, offered)
+        return build(
+            "sources", table.type, f"sources.{name}", given, offered, place=partial(self._place, "sources", name)
+        )
 
     def _sink(self, name: str, source: str, identity: str) -> Any:
         table = self.settings.sinks[name]
@@ -345,7 +358,10 @@ class Project:
         given = in_folder(self.folder, table.parameters)
         if table.type == "kafka":
             given.setdefault("keep_partitions", self.settings.sources[source].type == "kafka")
-        return build("sinks", table.type, f"sinks.{name}", given, offered)
+        return build("sinks", table.type, f"sinks.{name}", given, offered, place=partial(self._place, "sinks", name))
+
+    def _place(self, *location: str) -> str:
+        return place(self.folder, *location)
 
     def _group(self, source: str) -> str:
         return str(self.settings.sources[source].parameters.get("group", f"vigie-{self.settings.project.name}"))

@@ -182,13 +182,17 @@ def test_stream_when_there_is_no_such_source_then_those_there_are_are_named(fold
 @pytest.mark.parametrize(
     ("old", "new", "expected"),
     [
-        ('path = "out.jsonl"', 'paht = "out.jsonl"', "sinks.files.paht is no setting of sinks of type 'files'"),
+        (
+            'path = "out.jsonl"',
+            'paht = "out.jsonl"',
+            "sinks.files.paht is no setting of sinks of type 'files'; did you mean 'path'?; change it in vigie.toml, line",
+        ),
         ('path = "out.jsonl"', "path = 5", "sinks.files.path is 5; expected a valid string"),
         ('path = "out.jsonl"', "", "sinks.files.path is missing"),
         (
             'type = "files"\npath = "in',
             'type = "fils"\npath = "in',
-            "sources.logs.type: no sources part is called 'fils'",
+            "sources.logs.type: none of the sources installed is called 'fils'; did you mean 'files'?; change it in",
         ),
         ('path = "in.jsonl"', 'path = "gone.jsonl"', "gone.jsonl"),
         ('[sinks.files]\ntype = "files"\npath = "out.jsonl"', "", "has no sink"),
