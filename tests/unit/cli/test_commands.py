@@ -286,6 +286,26 @@ def test_train_when_nobody_answered_then_says_what_is_missing(folder: Path) -> N
     assert "answer" in str(found.exception)
 
 
+@pytest.mark.parametrize(
+    ("table", "rules", "expected"),
+    [
+        ("", "[[rules]]\npatern = 1\n", "rules.toml, line 1, rule 1: name is missing"),
+        ("", "[[rules", "rules.toml is not valid TOML"),
+        ('[rules]\npath = "rule.toml"\n', RULES, "rules.path is 'rule.toml', and there is no such file"),
+    ],
+)
+def test_status_when_the_rules_cannot_be_read_then_it_shows_all_the_same_and_says_so(
+    folder: Path, table: str, rules: str, expected: str
+) -> None:
+    (folder / "vigie.toml").write_text(TOML + table)
+    (folder / "rules.toml").write_text(rules)
+
+    found = run(folder, "status", "--json")
+
+    assert found.exit_code == OK
+    assert [problem.startswith(expected) for problem in json.loads(found.stdout)["problems"]] == [True]
+
+
 @pytest.mark.parametrize("command", ["predict", "stream", "train", "status", "export", "web"])
 def test_command_when_there_is_no_project_then_says_how_to_make_one(command: str, tmp_path: Path) -> None:
     words = [command, str(tmp_path / "answers.csv")] if command == "export" else [command]
