@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 from typer.testing import CliRunner
 
@@ -46,6 +47,12 @@ def bring_in(folder: Path, *words: str) -> dict[str, Any]:
     found = run(folder, "import", str(folder / "table.csv"), "--text", "text", *words, "--json")
     assert found.exit_code == 0, found.output
     return dict(json.loads(found.stdout))
+
+
+def a_table(file: Path, columns: dict[str, list[str]]) -> None:
+    frame = pl.DataFrame(columns)
+    write = {".csv": frame.write_csv, ".jsonl": frame.write_ndjson, ".parquet": frame.write_parquet}[file.suffix]
+    write(file)
 
 
 def exported(folder: Path, name: str, *words: str) -> Path:
@@ -113,6 +120,41 @@ def test_import_when_the_command_line_cannot_be_used_then_says_why_and_nothing_i
 
     assert isinstance(error, kind)
     assert reason in str(error)
+    assert n_answers(folder) == 0
+
+
+@pytest.mark.parametrize("name", ["t.csv", "t.jsonl", "t.parquet"])
+def test_import_when_no_column_is_called_like_a_dimension_then_labels_are_not_left_behind(
+    folder: Path, name: str
+) -> None:
+    a_table(folder / name, {"text": ["disk failed", "link up"], "sev": ["error", "info"]})
+
+    error = problem(folder, "import", str(folder / name))
+
+    assert isinstance(error, SettingsError)
+    assert str(error) == (
+        f"no column of {folder / name} is called severity or topic, and nothing was written; say --label severity=COLUMN, "
+        "or --text text for messages without labels; columns are text, sev"
+    )
+    assert json.loads(run(folder, "status", "--json").stdout)["groups"]["total"] == 0
+
+
+@pytest.mark.parametrize("columns", [{"severity": ["error"]}, {"label:topic": ["net"]}, {"comment": ["c"]}, {}])
+def test_import_when_nothing_would_be_left_behind_then_the_table_is_read(
+    folder: Path, columns: dict[str, list[str]]
+) -> None:
+    a_table(folder / "t.csv", {"text": ["link up"], **columns})
+
+    assert run(folder, "import", str(folder / "t.csv")).exit_code == 0
+    assert json.loads(run(folder, "status", "--json").stdout)["groups"]["total"] == 1
+
+
+def test_import_when_a_named_column_is_not_there_then_the_columns_are_listed(folder: Path) -> None:
+    a_table(folder / "t.csv", {"text": ["link up"], "severity": ["info"]})
+
+    error = problem(folder, "import", str(folder / "t.csv"), "--label", "topic=nope")
+
+    assert str(error) == f"{folder / 't.csv'} has no column 'nope'; it has: text, severity"
     assert n_answers(folder) == 0
 
 
