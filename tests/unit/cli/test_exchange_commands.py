@@ -9,6 +9,7 @@ import polars as pl
 import pytest
 from typer.testing import CliRunner
 
+from vigie.app import Project
 from vigie.cli import app
 from vigie.errors import LabelError, SettingsError, VigieError
 
@@ -49,7 +50,7 @@ def bring_in(folder: Path, *words: str) -> dict[str, Any]:
     return dict(json.loads(found.stdout))
 
 
-def a_table(file: Path, columns: dict[str, list[str]]) -> None:
+def a_table(file: Path, columns: dict[str, list[Any]]) -> None:
     frame = pl.DataFrame(columns)
     write = {".csv": frame.write_csv, ".jsonl": frame.write_ndjson, ".parquet": frame.write_parquet}[file.suffix]
     write(file)
@@ -61,6 +62,15 @@ def exported(folder: Path, name: str, *words: str) -> Path:
     return folder / name
 
 
+def in_full(folder: Path) -> list[Any]:
+    """Return everything the project knows, as `vigie export --history` and the database have it."""
+    run(folder, "export", str(folder / "all.jsonl"), "--history", "--force")
+    with Project.open(folder / "project").store as store:
+        counts = store.pool.counts()
+        texts = [sample.text for group_id in counts["group_id"] for sample in store.pool.samples(group_id)]
+    return [(folder / "all.jsonl").read_text(), counts.rows(), texts]
+
+
 def n_answers(folder: Path) -> int:
     written = json.loads(run(folder, "export", str(folder / "count.jsonl"), "--force", "--json").stdout)
     return int(written["answers"])
@@ -70,11 +80,51 @@ BOTH = ("--label", "severity=sev", "--label", "topic=about")
 
 
 def test_import_when_a_table_has_two_dimensions_then_each_group_is_answered_in_both(folder: Path) -> None:
-    assert bring_in(folder, *BOTH) == {"messages": 3, "answers": 4, "blank": 1, "divided": 0, "unknown": 0}
+    assert bring_in(folder, *BOTH) == {"messages": 3, "answers": 4, "known": 0, "blank": 1, "divided": 0, "unknown": 0}
+
+
+@pytest.mark.parametrize("kind", ["csv", "jsonl", "parquet"])
+def test_import_when_a_table_comes_twice_then_the_second_time_nothing_is_written(folder: Path, kind: str) -> None:
+    file = folder / f"t.{kind}"
+    columns = {"text": ["disk 1 failed", "disk 2 failed", "link up", "who is it", "who is it"]}
+    a_table(file, columns | {"sev": ["error", "error", "info", None, None], "about": ["disk", None, "net", None, None]})
+    words = ("import", str(file), "--text", "text", *BOTH)
+
+    first = json.loads(run(folder, *words, "--json").stdout)
+    before = in_full(folder)
+    second = run(folder, *words).stdout.splitlines()
+
+    assert (first["answers"], first["known"]) == (4, 0)
+    assert in_full(folder) == before
+    assert second == ["5 messages read; nothing is new.", "4 answers were here already, and are not written twice."]
+
+
+def test_import_when_the_annotator_said_otherwise_since_then_what_the_table_says_is_new(folder: Path) -> None:
+    words = ("import", str(folder / "t.csv"), "--text", "text", "--label", "severity=sev", "--json")
+    written = []
+    for label in ("error", "info", "error", "error"):
+        a_table(folder / "t.csv", {"text": ["disk 1 failed", "link up"], "sev": [label, "info"]})
+        written.append(json.loads(run(folder, *words).stdout)["answers"])
+
+    assert written == [2, 1, 1, 0]
+
+
+def test_import_when_another_annotator_says_the_same_then_it_is_new(folder: Path) -> None:
+    assert [bring_in(folder, *BOTH, "--annotator", name)["answers"] for name in ("ann", "bob", "ann")] == [4, 4, 0]
+
+
+def test_import_when_a_table_grew_then_only_what_is_new_is_written(folder: Path) -> None:
+    bring_in(folder, *BOTH)
+    with (folder / "table.csv").open("a") as table:
+        table.write("fan 3 is slow,info,disk\nwho is it,,\n")
+    found = bring_in(folder, *BOTH)
+
+    assert (found["answers"], found["known"]) == (2, 4)
+    assert json.loads(run(folder, "status", "--json").stdout)["groups"]["total"] == 4
 
 
 def test_import_when_no_column_has_labels_then_messages_come_alone(folder: Path) -> None:
-    assert bring_in(folder) == {"messages": 3, "answers": 0, "blank": 1, "divided": 0, "unknown": 0}
+    assert bring_in(folder) == {"messages": 3, "answers": 0, "known": 0, "blank": 1, "divided": 0, "unknown": 0}
 
 
 def test_import_when_labels_have_other_names_then_they_are_mapped_in_one_dimension_or_all(folder: Path) -> None:
