@@ -1,8 +1,9 @@
-"""Building a source or a sink from its table in `vigie.toml`: the signature of its class is the schema."""
+"""Building a source or a sink from its table in `vigie.toml`, where the signature of its class is the schema, and reading the rules."""
 
 import difflib
 import inspect
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,21 @@ from pydantic import ConfigDict, PydanticSchemaGenerationError, TypeAdapter, Val
 from vigie import plugins
 from vigie.errors import SettingsError, UnknownPartError
 from vigie.parameters import call, flat
+from vigie.rules import Rules
+from vigie.settings import Settings, place
 
 PATHS = ("path", "dead_letters", "ca_file")
 
 
-def build(family: str, kind: str, where: str, given: Mapping[str, Any], offered: Mapping[str, Any]) -> Any:
+def build(
+    family: str,
+    kind: str,
+    where: str,
+    given: Mapping[str, Any],
+    offered: Mapping[str, Any],
+    *,
+    where_to_change: Callable[[str], str] = lambda _key: "",
+) -> Any:
     """Call the part `kind` of a family.
 
     Parameters
@@ -28,6 +39,8 @@ def build(family: str, kind: str, where: str, given: Mapping[str, Any], offered:
         What the user wrote: every key must be a parameter of the part, or a field of one that is a bundle, of the right type.
     offered
         What Vigie has to hand: each part takes what it has parameters for; besides these ``owner``, which is `where`.
+    where_to_change
+        Says of a key in the table where to change it, as the end of a sentence.
 
     Raises
     ------
@@ -37,17 +50,23 @@ def build(family: str, kind: str, where: str, given: Mapping[str, Any], offered:
     try:
         part = plugins.load(family, kind)
     except UnknownPartError as error:
-        raise SettingsError(f"{where}.type: {error}") from error
+        raise SettingsError(f"{where}.type: {error}{where_to_change('type')}") from error
     parameters = flat(part)
     offered = {"owner": where, **offered}
     own = [name for name in parameters if name not in offered]
     for name in given:
         if name not in own:
-            raise SettingsError(f"{where}.{name} is no setting of {family} of type {kind!r}{_nearest(name, own)}")
-    values = {name: _checked(f"{where}.{name}", value, parameters[name].annotation) for name, value in given.items()}
+            nearest = _nearest(name, own)
+            raise SettingsError(
+                f"{where}.{name} is no setting of {family} of type {kind!r}{nearest}{where_to_change(name)}"
+            )
+    values = {
+        name: _checked(f"{where}.{name}", value, parameters[name].annotation, partial(where_to_change, name))
+        for name, value in given.items()
+    }
     for name in own:
         if name not in values and parameters[name].default is inspect.Parameter.empty:
-            raise SettingsError(f"{where}.{name} is missing; {family} of type {kind!r} need it")
+            raise SettingsError(f"{where}.{name} is missing; {family} of type {kind!r} need it{where_to_change(name)}")
     return call(part, {**values, **{name: value for name, value in offered.items() if name in parameters}})
 
 
@@ -77,19 +96,38 @@ def encoder_source(source: str, folder: Path) -> str:
     return str((folder / source).resolve()) if (folder / source).is_dir() else source
 
 
-def _checked(where: str, value: Any, kind: Any) -> Any:
+def read_rules(settings: Settings) -> Rules:
+    """Read the rules file of a project; where the settings name none, there need not be one.
+
+    Raises
+    ------
+    SettingsError
+        It is broken, or not there though the settings name it.
+    """
+    dimensions, path = settings.as_dimensions(), settings.folder / settings.rules.path
+    if path.exists():
+        return Rules.load(path, dimensions)
+    if "path" in settings.rules.model_fields_set:
+        raise SettingsError(
+            f"rules.path is {settings.rules.path!r}, and there is no such file in {settings.folder}; "
+            f"write one, or leave rules.path out{place(settings.folder, 'rules', 'path')}"
+        )
+    return Rules.empty(dimensions)
+
+
+def _checked(where: str, value: Any, kind: Any, where_to_change: Callable[[], str]) -> Any:
     try:
         adapter = TypeAdapter(
             Any if kind is inspect.Parameter.empty else kind, config=ConfigDict(arbitrary_types_allowed=True)
         )
     except PydanticSchemaGenerationError as error:
-        raise SettingsError(f"{where} cannot be set in vigie.toml") from error
+        raise SettingsError(f"{where} cannot be set{where_to_change()}") from error
     try:
         return adapter.validate_python(value)
     except ValidationError as error:
         problem = error.errors()[0]
         raise SettingsError(
-            f"{where} is {value!r:.80}; {problem['msg'].replace('Input should be', 'expected')}"
+            f"{where} is {value!r:.80}; {problem['msg'].replace('Input should be', 'expected')}{where_to_change()}"
         ) from error
 
 

@@ -10,7 +10,7 @@ import polars as pl
 
 from vigie import plugins
 from vigie.app.neighbours import Neighbours
-from vigie.app.parts import build, database_url, encoder_source, in_folder, suited
+from vigie.app.parts import build, database_url, encoder_source, in_folder, read_rules, suited
 from vigie.errors import SettingsError, UnknownPartError
 from vigie.features.encoder_cache import attach
 from vigie.labelling import Labelling
@@ -20,7 +20,7 @@ from vigie.quality.planning import SecondLooks, Shares
 from vigie.quality.review import Review
 from vigie.registry import Registry
 from vigie.rules import Rules
-from vigie.settings import Settings, load
+from vigie.settings import Settings, load, place
 from vigie.store import Store, utc_now
 from vigie.strategies import Strategy
 from vigie.strategies.contested import Contested
@@ -108,8 +108,23 @@ class Project:
     @cached_property
     def labeller(self) -> Labeller:
         """What labels texts; it has no model until `Watcher` or `use_champion` gives it one."""
+        return self._labeller(self.policy(self.settings))
+
+    def without_broken_rules(self) -> str | None:
+        """Make the labeller, without rules where they cannot be read, and return why they cannot; None when all is well.
+
+        For whoever looks at a project, not for what labels its messages.
+        """
+        try:
+            self.labeller  # noqa: B018 — made here
+        except SettingsError as error:
+            self.labeller = self._labeller(self._policy(self.settings, Rules.empty(self.dimensions)))
+            return str(error)
+        return None
+
+    def _labeller(self, policy: Policy) -> Labeller:
         return Labeller(
-            self.policy(self.settings),
+            policy,
             normalise=self.text.normalise,
             refining=lambda splits: Refinement(self.text, splits).templates,
             cache_templates=self.settings.stream.cache_templates,
@@ -149,13 +164,13 @@ class Project:
         Raises
         ------
         SettingsError
-            The rules file is broken.
+            The rules file is broken, or not there though the settings name it.
         """
-        dimensions = settings.as_dimensions()
-        path = self.folder / settings.rules.path
-        rules = Rules.load(path, dimensions) if path.exists() else Rules.empty(dimensions)
+        return self._policy(settings, read_rules(settings))
+
+    def _policy(self, settings: Settings, rules: Rules) -> Policy:
         targets = {one.name: one.target_precision for one in settings.dimensions if one.target_precision is not None}
-        return Policy(dimensions, rules, settings.rules.precedence, settings.routing.confidence, targets)
+        return Policy(settings.as_dimensions(), rules, settings.rules.precedence, settings.routing.confidence, targets)
 
     def read_again(self) -> Settings:
         """Return what the settings are now, which `follow` can put in force.
@@ -332,7 +347,14 @@ class Project:
         }
         if table.type == "kafka":
             given.setdefault("group", self._group(name))
-        return build("sources", table.type, f"sources.{name}", given, offered)
+        return build(
+            "sources",
+            table.type,
+            f"sources.{name}",
+            given,
+            offered,
+            where_to_change=partial(self._place, "sources", name),
+        )
 
     def _sink(self, name: str, source: str, identity: str) -> Any:
         table = self.settings.sinks[name]
@@ -345,7 +367,12 @@ class Project:
         given = in_folder(self.folder, table.parameters)
         if table.type == "kafka":
             given.setdefault("keep_partitions", self.settings.sources[source].type == "kafka")
-        return build("sinks", table.type, f"sinks.{name}", given, offered)
+        return build(
+            "sinks", table.type, f"sinks.{name}", given, offered, where_to_change=partial(self._place, "sinks", name)
+        )
+
+    def _place(self, *location: str) -> str:
+        return place(self.folder, *location)
 
     def _group(self, source: str) -> str:
         return str(self.settings.sources[source].parameters.get("group", f"vigie-{self.settings.project.name}"))

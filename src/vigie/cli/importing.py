@@ -4,17 +4,17 @@ import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from vigie.cli import importing_answers, logs
+from vigie.cli.importing_known import Waiting, as_annotations, unsaid
 from vigie.cli.options import HERE, DebugOption, JsonOption, ProjectOption
 from vigie.cli.progress import progress
 from vigie.errors import LabelError, SettingsError
-from vigie.labels import Annotation, Dimension, Purpose
+from vigie.labels import Dimension
 from vigie.parameters import Bundle, flattened
 
 if TYPE_CHECKING:
@@ -92,8 +92,8 @@ def import_file(
     The file is read twice: it is checked first, and nothing is written when something is wrong.
 
     With `--text`, the columns of a table: messages of one template get one answer in each dimension, the most frequent
-    one. Without, or with `--format`, answers as `vigie export`, Label Studio, Prodigy, doccano or Argilla write them:
-    each keeps its annotator, time and id, and none is written twice.
+    one, unless it is what the same annotator said last. Without, or with `--format`, answers as `vigie export`, Label
+    Studio, Prodigy, doccano or Argilla write them: each keeps its annotator, time and id, and none is written twice.
 
     Example: `vigie import tweets.csv --text text --label sentiment=airline_sentiment`
 
@@ -131,12 +131,15 @@ class Tally:
         By template and dimension, how often each label was given.
     unknown
         By dimension, how often each label that the project does not have.
+    n_known
+        How many answers were here already.
     """
 
     n_rows: int = 0
     n_blank: int = 0
     votes: dict[tuple[str, str], Counter[str]] = field(default_factory=dict)
     unknown: dict[str, Counter[str]] = field(default_factory=dict)
+    n_known: int = 0
 
     def answers(self) -> dict[str, dict[str, str]]:
         """Return the most frequent label by template and dimension; of equally frequent ones the first."""
@@ -233,19 +236,24 @@ def check(
 
 
 def bring_in(file: Path, text: str, tally: Tally, project: "Project", *, annotator: str) -> int:
-    """Put the messages into their groups, then the answers; return the number of answers."""
-    answers = tally.answers()
+    """Put the messages into their groups, then the answers; return the number of answers.
+
+    Of a file with labels nothing is written twice. Messages alone count each time: the same may have come again.
+    """
+    given = tally.answers()
+    answers, tally.n_known = unsaid(given, project.store, annotator)
+    waiting = Waiting(project.store)
     group_ids: dict[str, int] = {}
     with progress("rows imported", tally.n_rows) as advance:
         for rows in batches(file, [text]):
             texts = _with_templates(rows, text, project)
-            is_answered = texts["template"].is_in(list(answers))
-            project.store.pool.add(texts.filter(~is_answered))
+            alone = texts.filter(~texts["template"].is_in(list(given)))
+            project.store.pool.add(waiting.new(alone) if given else alone)
             # What was answered elsewhere was not in this stream: it must not weigh in the accuracy on it.
-            added = project.store.pool.add(texts.filter(is_answered), as_traffic=False)
+            added = project.store.pool.add(texts.filter(texts["template"].is_in(list(answers))), as_traffic=False)
             group_ids.update(added.select("template", "group_id").iter_rows())
             advance(rows.height)
-    annotations = list(_annotations(answers, group_ids, annotator))
+    annotations = list(as_annotations(answers, group_ids, annotator))
     with progress("answers", len(annotations)) as advance:
         for start in range(0, len(annotations), ANNOTATIONS):
             part = annotations[start : start + ANNOTATIONS]
@@ -348,22 +356,6 @@ def _count(
                 tally.unknown.setdefault(dimension, Counter())[label] += n
 
 
-def _annotations(
-    answers: Mapping[str, Mapping[str, str]], group_ids: Mapping[str, int], annotator: str
-) -> Iterator[Annotation]:
-    now = datetime.now(UTC)
-    for template, labels in answers.items():
-        for dimension, label in labels.items():
-            yield Annotation(
-                group_id=group_ids[template],
-                dimension=dimension,
-                label=label,
-                annotator=annotator,
-                purpose=Purpose.TRAIN,
-                created_at=now,
-            )
-
-
 def _unknown(unknown: Mapping[str, Counter[str]], known: Mapping[str, set[str]]) -> str:
     lines = ["the file has labels that the project does not know, and nothing was written:"]
     for dimension, counts in unknown.items():
@@ -379,11 +371,15 @@ def _say(tally: Tally, written: int, *, as_json: bool) -> None:
     n_unknown = sum(counts.total() for counts in tally.unknown.values())
     n_messages = tally.n_rows - tally.n_blank
     if as_json:
-        figures = {"messages": n_messages, "answers": written, "blank": tally.n_blank, "divided": tally.n_divided}
-        print(json.dumps({**figures, "unknown": n_unknown}))
+        figures = {"messages": n_messages, "answers": written, "known": tally.n_known, "blank": tally.n_blank}
+        print(json.dumps({**figures, "divided": tally.n_divided, "unknown": n_unknown}))
         return
-    print(f"{n_messages:,} messages brought in, with {written:,} answers.")
+    is_new = written or not tally.n_known
+    print(
+        f"{n_messages:,} messages " + (f"brought in, with {written:,} answers." if is_new else "read; nothing is new.")
+    )
     for n, what in (
+        (tally.n_known, "answers were here already, and are not written twice"),
         (tally.n_blank, "rows had no text"),
         (n_unknown, "labels were unknown and left out"),
         (tally.n_divided, "groups had been given different labels; the most frequent one counts"),

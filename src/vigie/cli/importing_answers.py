@@ -4,14 +4,18 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vigie.cli.progress import progress
+from vigie.errors import SettingsError
 
 if TYPE_CHECKING:
     from vigie.app import Project
     from vigie.exchange import Answer, Expected, Findings
+
+_TABLES = frozenset({"csv", "jsonl", "parquet"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +56,7 @@ def run(asked: Asked, expected: "Expected", project: "Project", *, as_json: bool
     Raises
     ------
     SettingsError
-        The file cannot be read; nothing was written.
+        The file cannot be read, or its labels would be left behind; nothing was written.
     LabelError
         Labels or dimensions are unknown; nothing was written.
     """
@@ -61,6 +65,8 @@ def run(asked: Asked, expected: "Expected", project: "Project", *, as_json: bool
     kind = format_named(asked.format) if asked.format else format_of(asked.file)
     with progress("rows checked") as advance:
         found = examine(answers(asked, kind.name, project), expected, advance)
+    if kind.name in _TABLES:
+        refuse_unread(asked, kind.name, found, project)
     with progress("rows imported", found.n_rows) as advance:
         bring_in(
             answers(asked, kind.name, project),
@@ -72,6 +78,49 @@ def run(asked: Asked, expected: "Expected", project: "Project", *, as_json: bool
             on_row=advance,
         )
     print(json.dumps(figures(found, kind.name)) if as_json else told(found, kind.name))
+
+
+def refuse_unread(asked: Asked, kind: str, found: "Findings", project: "Project") -> None:
+    """Refuse a table whose labels would be left behind, since no column is called like a dimension.
+
+    Raises
+    ------
+    SettingsError
+        It has columns that may hold labels, and none that is read; or none that `--label` names.
+    """
+    from vigie.exchange import Status  # noqa: PLC0415 — takes a second to import
+    from vigie.exchange.table import COLUMNS  # noqa: PLC0415 — the same
+
+    nothing = found.n_rows > 0 and found.statuses[Status.OPEN] == found.n_rows and not found.unknown
+    if not nothing and not asked.questions:
+        return
+    there = _columns(asked.file, kind)
+    for column in asked.questions.values():
+        if there and column not in there:
+            raise SettingsError(f"{asked.file} has no column {column!r}; it has: {', '.join(there)}")
+    names = [one.name for one in project.dimensions]
+    read = {"status", *names, *(f"label:{name}" for name in names), *asked.questions.values()}
+    others = there.keys() - COLUMNS.keys() - {asked.text}
+    if nothing and others and not there.keys() & read:
+        raise SettingsError(
+            f"no column of {asked.file} is called {' or '.join(names)}, and nothing was written; "
+            f"say --label {names[0]}=COLUMN, or --text {asked.text or 'text'} for messages without labels; "
+            f"columns are {', '.join(there)}"
+        )
+
+
+def _columns(file: Path, kind: str) -> dict[str, None]:
+    """Return the names of a table's columns, in order."""
+    import polars as pl  # noqa: PLC0415 — takes a while to import
+
+    from vigie.exchange.reading import rows  # noqa: PLC0415 — takes a second to import
+    from vigie.exchange.table import csv_rows  # noqa: PLC0415 — the same
+
+    if kind == "parquet":
+        return dict.fromkeys(pl.scan_parquet(file).collect_schema().names())
+    if kind == "csv":
+        return dict.fromkeys(name for row in islice(csv_rows(file), 1) for name in row.values)
+    return dict.fromkeys(name for row in rows(file) for name in row.values)
 
 
 def answers(asked: Asked, kind: str, project: "Project") -> Iterator["Answer"]:

@@ -27,6 +27,7 @@ def status(project: ProjectOption = HERE, as_json: JsonOption = False, debug: De
     opened = Project.open(project)
     try:
         watcher = Watcher(opened)
+        watcher.settings_problem = opened.without_broken_rules()
         watcher.look()
         found = Services(opened, watcher).status()
     finally:

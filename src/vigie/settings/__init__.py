@@ -1,6 +1,6 @@
 """`vigie.toml`, the environment and flags, as frozen settings."""
 
-from vigie.settings.load import FILE_NAME, load, parse
+from vigie.settings.load import FILE_NAME, load, parse, place
 from vigie.settings.models import (
     DimensionSettings,
     LabelSettings,
@@ -38,4 +38,5 @@ __all__ = [
     "WebSettings",
     "load",
     "parse",
+    "place",
 ]

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from vigie.errors import SettingsError
-from vigie.settings.models import Settings
+from vigie.settings.models import PlacedError, Settings
 
 FILE_NAME = "vigie.toml"
 PREFIX = "VIGIE_"
@@ -129,13 +129,35 @@ def _with_secrets(value: Any, folder: Path, environment: Mapping[str, str]) -> A
     return {key: _with_secrets(item, folder, environment) for key, item in value.items()}
 
 
+def place(folder: Path, *location: str) -> str:
+    """Return where to change a setting, as the end of a sentence: the line of `vigie.toml`, or the environment.
+
+    Parameters
+    ----------
+    folder
+        The project directory; its file is read again.
+    location
+        Keys from the outermost table on; where one is not written, the place is that of its table.
+    """
+    try:
+        text = (folder / FILE_NAME).read_text(encoding="utf-8-sig")
+        return _place(location, text, _from_environment(os.environ))
+    except (OSError, ValueError):  # gone or unusable meanwhile: that has an error of its own
+        return f"; change it in {FILE_NAME}"
+
+
+def _place(location: Sequence[str | int], text: str, overrides: Collection[tuple[str, ...]]) -> str:
+    if location in overrides:
+        return f"; change {PREFIX}{'__'.join(map(str, location)).upper()} in the environment"
+    line = _line_of(location, text)
+    return f"; change it in {FILE_NAME}, line {line}" if line else f"; change it in {FILE_NAME}"
+
+
 def _explain(error: ErrorDetails, text: str, overrides: Collection[tuple[str, ...]]) -> str:
     location = tuple(part for part in error["loc"] if part != "[key]")
     name = _dotted(location)
-    line = _line_of(location, text)
-    where = f"; change it in {FILE_NAME}, line {line}" if line else f"; change it in {FILE_NAME}"
-    if location in overrides:
-        where = f"; change {PREFIX}{'__'.join(map(str, location)).upper()} in the environment"
+    cause = error.get("ctx", {}).get("error")
+    where = _place(cause.location if isinstance(cause, PlacedError) else location, text, overrides)
     if error["type"] == "extra_forbidden":
         return f"{name} is no setting{_nearest(location)}{where}"
     if error["type"] == "missing":

@@ -1,11 +1,14 @@
 """What can be set, section by section of `vigie.toml`."""
 
+import difflib
 from collections import Counter
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
 
+from vigie import plugins
 from vigie.labels import Dimension, Label
 
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=80)]
@@ -13,6 +16,38 @@ PartName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,39}$")]
 MAX_SEED = 2**32 - 1  # of scikit-learn
 MONTH_SECONDS = 30 * 24 * 3600.0
 TEXT_FIELDS = ("message", "log", "text", "payload.message")
+
+
+class PlacedError(ValueError):
+    """Something between settings is wrong; `location` is the one of them to change.
+
+    Parameters
+    ----------
+    message
+        What is wrong.
+    location
+        Keys from the outermost table on.
+    """
+
+    def __init__(self, message: str, location: tuple[str, ...]) -> None:
+        super().__init__(message)
+        self.location = location
+
+
+def _installed(family: str, name: str) -> str:
+    """Return the name of an installed part; what it is called is looked up, and nothing of it imported."""
+    known = plugins.names(family)
+    if name not in known:
+        close = difflib.get_close_matches(name, known, n=1)
+        nearest = f"did you mean {close[0]!r}?" if close else f"expected one of {', '.join(known)}"
+        raise ValueError(f"none of the {family} installed is called {name!r}; {nearest}")
+    return name
+
+
+SourceType = Annotated[str, AfterValidator(partial(_installed, "sources"))]
+SinkType = Annotated[str, AfterValidator(partial(_installed, "sinks"))]
+ClassifierName = Annotated[str, AfterValidator(partial(_installed, "classifiers"))]
+StrategyName = Annotated[str, AfterValidator(partial(_installed, "strategies"))]
 
 
 class Section(BaseModel):
@@ -81,7 +116,7 @@ class SourceSettings(Section):
 
     model_config = ConfigDict(frozen=True, extra="allow")
 
-    type: str
+    type: SourceType
     sink: PartName | None = None
     format: Literal["auto", "json", "text"] = "auto"
     text_fields: tuple[str, ...] = Field(default=TEXT_FIELDS, min_length=1)
@@ -106,7 +141,7 @@ class SinkSettings(Section):
 
     model_config = ConfigDict(frozen=True, extra="allow")
 
-    type: str
+    type: SinkType
 
     @property
     def parameters(self) -> dict[str, Any]:
@@ -136,7 +171,10 @@ class PoolSettings(Section):
 
 
 class RulesSettings(Section):
-    """``[rules]``: where the rules are, and when they speak."""
+    """``[rules]``: where the rules are, and when they speak.
+
+    Where `path` is written, the file must be there; where it is not, a project may do without one.
+    """
 
     path: str = "rules.toml"
     precedence: Literal["fallback", "override"] = "fallback"
@@ -152,12 +190,12 @@ class LearningSettings(Section):
     ``worthwhile_gain`` is the gain in accuracy below which the next 50 answers are not worth the while.
     """
 
-    classifier: str = "linear.v1"
+    classifier: ClassifierName = "linear.v1"
     parameters: dict[str, Any] = Field(default_factory=dict)
     encoder: str = Field(default="default", min_length=1)
     encoder_threads: int = Field(default=1, ge=1, le=64)
     serving: Literal["auto", "full", "cascade", "student"] = "auto"
-    strategy: str = "cluster_margin.v1"
+    strategy: StrategyName = "cluster_margin.v1"
     retrain_after_answers: int = Field(default=10, ge=1)
     retrain_after_seconds: float = Field(default=300.0, gt=0)
     audit_every: int = Field(default=10, ge=2)
@@ -239,9 +277,14 @@ class Settings(Section):
         for name, source in self.sources.items():
             if source.sink is not None and source.sink not in self.sinks:
                 known = ", ".join(self.sinks) or "none"
-                raise ValueError(f"sources.{name}.sink is {source.sink!r}; the sinks of this project are: {known}")
+                raise PlacedError(
+                    f"sources.{name}.sink is {source.sink!r}; the sinks of this project are: {known}",
+                    ("sources", name, "sink"),
+                )
             if source.sink is None and len(self.sinks) > 1:
-                raise ValueError(f"sources.{name} names no sink, and there are several: {', '.join(self.sinks)}")
+                raise PlacedError(
+                    f"sources.{name} names no sink, and there are several: {', '.join(self.sinks)}", ("sources", name)
+                )
         return self
 
     def sink_of(self, source: str) -> str | None:

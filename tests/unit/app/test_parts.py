@@ -142,3 +142,16 @@ def test_encoder_source_when_it_is_a_folder_then_it_is_seen_from_the_project(tmp
     (tmp_path / "models" / "mine").mkdir(parents=True)
 
     assert encoder_source(source, tmp_path) == expected.format(folder=tmp_path.resolve())
+
+
+@pytest.mark.parametrize("given", [{"topics": ["a"], "dept": 1}, {"topics": ["a"], "depth": "deep"}, {}])
+def test_build_when_a_key_is_wrong_then_it_is_said_where_to_change_it(given: dict[str, Any]) -> None:
+    with pytest.raises(SettingsError, match=r"; change it in line (dept|depth|topics)$"):
+        build(
+            "sources",
+            "part",
+            "sources.x",
+            given,
+            {"name": "x"},
+            where_to_change=lambda key: f"; change it in line {key}",
+        )

@@ -11,7 +11,7 @@ from vigie.app.project import Project
 from vigie.classifiers.artefact import Artefact
 from vigie.classifiers.cascade import CascadeClassifier
 from vigie.classifiers.hybrid import HybridClassifier
-from vigie.errors import MissingExtraError
+from vigie.errors import MissingExtraError, SettingsError
 from vigie.features import encoder_files
 from vigie.features.encoder import SentenceEncoder
 from vigie.features.encoder_cache import embeddings
@@ -102,3 +102,20 @@ def test_use_champion_when_embeddings_are_stored_then_pages_and_workers_encode_n
     assert {one.model for one in found} == {"1"}
     project.close()
     embeddings.cache_clear()
+
+
+def test_policy_when_the_rules_file_named_is_not_there_then_error_says_line_and_what_to_do(tmp_path: Path) -> None:
+    (tmp_path / "vigie.toml").write_text(f'{LEARNING}\n[rules]\npath = "rule.toml"\n')
+    project = Project.open(tmp_path)
+    with pytest.raises(SettingsError) as caught:
+        project.policy(project.settings)
+    assert str(caught.value) == (
+        f"rules.path is 'rule.toml', and there is no such file in {tmp_path}; write one, or leave rules.path out; "
+        "change it in vigie.toml, line 10"
+    )
+
+
+def test_policy_when_nobody_named_a_rules_file_then_there_are_no_rules(tmp_path: Path) -> None:
+    (tmp_path / "vigie.toml").write_text(LEARNING)
+    project = Project.open(tmp_path)
+    assert len(project.policy(project.settings).rules) == 0

@@ -68,6 +68,8 @@ def test_look_when_a_rule_was_added_then_it_speaks(project: Project, folder: Pat
         ("vigie.toml", "confidence = 0.75", "confidence = 7.5", "routing.confidence is 7.5"),
         ("vigie.toml", "[routing]", "[routing", "not valid TOML"),
         ("rules.toml", "[[rules]]", "[[rules]]\npatern = 1", "rules.toml, line"),
+        ("vigie.toml", 'path = "rules.toml"', 'path = "rule.toml"', "rules.path is 'rule.toml', and there is no such"),
+        ("vigie.toml", "cluster_margin.v1", "cluster_margn.v1", "learning.strategy: none of the strategies"),
     ],
 )
 def test_look_when_a_file_broke_then_the_old_settings_stay_and_it_is_told_once(
@@ -82,6 +84,18 @@ def test_look_when_a_file_broke_then_the_old_settings_stay_and_it_is_told_once(
     assert project.settings.routing.confidence == 0.75
     assert len(caplog.records) == 1
     edit(folder / name, new, old)
+    watcher.look()
+    assert watcher.settings_problem is None
+
+
+def test_look_when_the_rules_file_went_then_its_rules_stay_and_it_is_told(project: Project, folder: Path) -> None:
+    watcher = Watcher(project)
+    n_rules = len(project.labeller.policy.rules)
+    (folder / "rules.toml").rename(folder / "away.toml")
+    watcher.look()
+    assert (watcher.settings_problem or "").endswith("or leave rules.path out; change it in vigie.toml, line 90")
+    assert len(project.labeller.policy.rules) == n_rules > 0
+    (folder / "away.toml").rename(folder / "rules.toml")
     watcher.look()
     assert watcher.settings_problem is None
 

@@ -182,13 +182,17 @@ def test_stream_when_there_is_no_such_source_then_those_there_are_are_named(fold
 @pytest.mark.parametrize(
     ("old", "new", "expected"),
     [
-        ('path = "out.jsonl"', 'paht = "out.jsonl"', "sinks.files.paht is no setting of sinks of type 'files'"),
+        (
+            'path = "out.jsonl"',
+            'paht = "out.jsonl"',
+            "sinks.files.paht is no setting of sinks of type 'files'; did you mean 'path'?; change it in vigie.toml, line",
+        ),
         ('path = "out.jsonl"', "path = 5", "sinks.files.path is 5; expected a valid string"),
         ('path = "out.jsonl"', "", "sinks.files.path is missing"),
         (
             'type = "files"\npath = "in',
             'type = "fils"\npath = "in',
-            "sources.logs.type: no sources part is called 'fils'",
+            "sources.logs.type: none of the sources installed is called 'fils'; did you mean 'files'?; change it in",
         ),
         ('path = "in.jsonl"', 'path = "gone.jsonl"', "gone.jsonl"),
         ('[sinks.files]\ntype = "files"\npath = "out.jsonl"', "", "has no sink"),
@@ -280,6 +284,26 @@ def test_train_when_nobody_answered_then_says_what_is_missing(folder: Path) -> N
 
     assert isinstance(found.exception, VigieError)
     assert "answer" in str(found.exception)
+
+
+@pytest.mark.parametrize(
+    ("table", "rules", "expected"),
+    [
+        ("", "[[rules]]\npatern = 1\n", "rules.toml, line 1, rule 1: name is missing"),
+        ("", "[[rules", "rules.toml is not valid TOML"),
+        ('[rules]\npath = "rule.toml"\n', RULES, "rules.path is 'rule.toml', and there is no such file"),
+    ],
+)
+def test_status_when_the_rules_cannot_be_read_then_it_shows_all_the_same_and_says_so(
+    folder: Path, table: str, rules: str, expected: str
+) -> None:
+    (folder / "vigie.toml").write_text(TOML + table)
+    (folder / "rules.toml").write_text(rules)
+
+    found = run(folder, "status", "--json")
+
+    assert found.exit_code == OK
+    assert [problem.startswith(expected) for problem in json.loads(found.stdout)["problems"]] == [True]
 
 
 @pytest.mark.parametrize("command", ["predict", "stream", "train", "status", "export", "web"])

@@ -5,9 +5,11 @@ import json
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 from typer.testing import CliRunner
 
+from vigie.app import Project
 from vigie.cli import app
 from vigie.errors import LabelError, SettingsError, VigieError
 
@@ -48,10 +50,25 @@ def bring_in(folder: Path, *words: str) -> dict[str, Any]:
     return dict(json.loads(found.stdout))
 
 
+def a_table(file: Path, columns: dict[str, list[Any]]) -> None:
+    frame = pl.DataFrame(columns)
+    write = {".csv": frame.write_csv, ".jsonl": frame.write_ndjson, ".parquet": frame.write_parquet}[file.suffix]
+    write(file)
+
+
 def exported(folder: Path, name: str, *words: str) -> Path:
     found = run(folder, "export", str(folder / name), *words)
     assert found.exit_code == 0, found.output
     return folder / name
+
+
+def in_full(folder: Path) -> list[Any]:
+    """Return everything the project knows, as `vigie export --history` and the database have it."""
+    run(folder, "export", str(folder / "all.jsonl"), "--history", "--force")
+    with Project.open(folder / "project").store as store:
+        counts = store.pool.counts()
+        texts = [sample.text for group_id in counts["group_id"] for sample in store.pool.samples(group_id)]
+    return [(folder / "all.jsonl").read_text(), counts.rows(), texts]
 
 
 def n_answers(folder: Path) -> int:
@@ -63,11 +80,51 @@ BOTH = ("--label", "severity=sev", "--label", "topic=about")
 
 
 def test_import_when_a_table_has_two_dimensions_then_each_group_is_answered_in_both(folder: Path) -> None:
-    assert bring_in(folder, *BOTH) == {"messages": 3, "answers": 4, "blank": 1, "divided": 0, "unknown": 0}
+    assert bring_in(folder, *BOTH) == {"messages": 3, "answers": 4, "known": 0, "blank": 1, "divided": 0, "unknown": 0}
+
+
+@pytest.mark.parametrize("kind", ["csv", "jsonl", "parquet"])
+def test_import_when_a_table_comes_twice_then_the_second_time_nothing_is_written(folder: Path, kind: str) -> None:
+    file = folder / f"t.{kind}"
+    columns = {"text": ["disk 1 failed", "disk 2 failed", "link up", "who is it", "who is it"]}
+    a_table(file, columns | {"sev": ["error", "error", "info", None, None], "about": ["disk", None, "net", None, None]})
+    words = ("import", str(file), "--text", "text", *BOTH)
+
+    first = json.loads(run(folder, *words, "--json").stdout)
+    before = in_full(folder)
+    second = run(folder, *words).stdout.splitlines()
+
+    assert (first["answers"], first["known"]) == (4, 0)
+    assert in_full(folder) == before
+    assert second == ["5 messages read; nothing is new.", "4 answers were here already, and are not written twice."]
+
+
+def test_import_when_the_annotator_said_otherwise_since_then_what_the_table_says_is_new(folder: Path) -> None:
+    words = ("import", str(folder / "t.csv"), "--text", "text", "--label", "severity=sev", "--json")
+    written = []
+    for label in ("error", "info", "error", "error"):
+        a_table(folder / "t.csv", {"text": ["disk 1 failed", "link up"], "sev": [label, "info"]})
+        written.append(json.loads(run(folder, *words).stdout)["answers"])
+
+    assert written == [2, 1, 1, 0]
+
+
+def test_import_when_another_annotator_says_the_same_then_it_is_new(folder: Path) -> None:
+    assert [bring_in(folder, *BOTH, "--annotator", name)["answers"] for name in ("ann", "bob", "ann")] == [4, 4, 0]
+
+
+def test_import_when_a_table_grew_then_only_what_is_new_is_written(folder: Path) -> None:
+    bring_in(folder, *BOTH)
+    with (folder / "table.csv").open("a") as table:
+        table.write("fan 3 is slow,info,disk\nwho is it,,\n")
+    found = bring_in(folder, *BOTH)
+
+    assert (found["answers"], found["known"]) == (2, 4)
+    assert json.loads(run(folder, "status", "--json").stdout)["groups"]["total"] == 4
 
 
 def test_import_when_no_column_has_labels_then_messages_come_alone(folder: Path) -> None:
-    assert bring_in(folder) == {"messages": 3, "answers": 0, "blank": 1, "divided": 0, "unknown": 0}
+    assert bring_in(folder) == {"messages": 3, "answers": 0, "known": 0, "blank": 1, "divided": 0, "unknown": 0}
 
 
 def test_import_when_labels_have_other_names_then_they_are_mapped_in_one_dimension_or_all(folder: Path) -> None:
@@ -113,6 +170,41 @@ def test_import_when_the_command_line_cannot_be_used_then_says_why_and_nothing_i
 
     assert isinstance(error, kind)
     assert reason in str(error)
+    assert n_answers(folder) == 0
+
+
+@pytest.mark.parametrize("name", ["t.csv", "t.jsonl", "t.parquet"])
+def test_import_when_no_column_is_called_like_a_dimension_then_labels_are_not_left_behind(
+    folder: Path, name: str
+) -> None:
+    a_table(folder / name, {"text": ["disk failed", "link up"], "sev": ["error", "info"]})
+
+    error = problem(folder, "import", str(folder / name))
+
+    assert isinstance(error, SettingsError)
+    assert str(error) == (
+        f"no column of {folder / name} is called severity or topic, and nothing was written; say --label severity=COLUMN, "
+        "or --text text for messages without labels; columns are text, sev"
+    )
+    assert json.loads(run(folder, "status", "--json").stdout)["groups"]["total"] == 0
+
+
+@pytest.mark.parametrize("columns", [{"severity": ["error"]}, {"label:topic": ["net"]}, {"comment": ["c"]}, {}])
+def test_import_when_nothing_would_be_left_behind_then_the_table_is_read(
+    folder: Path, columns: dict[str, list[str]]
+) -> None:
+    a_table(folder / "t.csv", {"text": ["link up"], **columns})
+
+    assert run(folder, "import", str(folder / "t.csv")).exit_code == 0
+    assert json.loads(run(folder, "status", "--json").stdout)["groups"]["total"] == 1
+
+
+def test_import_when_a_named_column_is_not_there_then_the_columns_are_listed(folder: Path) -> None:
+    a_table(folder / "t.csv", {"text": ["link up"], "severity": ["info"]})
+
+    error = problem(folder, "import", str(folder / "t.csv"), "--label", "topic=nope")
+
+    assert str(error) == f"{folder / 't.csv'} has no column 'nope'; it has: text, severity"
     assert n_answers(folder) == 0
 
 

@@ -182,4 +182,4 @@ def test_say_when_for_people_then_names_what_was_left_out(capsys: pytest.Capture
         "2 rows had no text.",
         "3 labels were unknown and left out.",
     ]
-    assert json.loads(lines[3]) == {"messages": 1498, "answers": 20, "blank": 2, "divided": 0, "unknown": 3}
+    assert json.loads(lines[3]) == {"messages": 1498, "answers": 20, "known": 0, "blank": 2, "divided": 0, "unknown": 3}

@@ -132,7 +132,7 @@ def test_import_when_columns_are_named_then_the_table_is_read_as_before(run: Run
         run("import", file, "--text", "text", "--label", "severity=sev", "--map", "fatal=error", "--json")
     )
 
-    assert found == {"messages": 3, "answers": 2, "blank": 0, "divided": 1, "unknown": 0}
+    assert found == {"messages": 3, "answers": 2, "known": 0, "blank": 0, "divided": 1, "unknown": 0}
 
 
 DIMENSIONS = (a_dimension("severity", ("info", "error")), a_dimension("kind", ("disk", "a=b")))

@@ -1,9 +1,11 @@
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from vigie.errors import SettingsError
-from vigie.settings import load, parse
+from vigie.settings import load, parse, place
 
 SMALL = """
 [project]
@@ -105,12 +107,58 @@ def test_parse_when_dimensions_make_no_sense_then_it_says_why(old, new, expected
 
 def test_parse_when_a_source_names_an_unknown_sink_then_the_sinks_are_listed():
     text = SMALL + '[sources.a]\ntype = "http"\nsink = "nope"\n[sinks.out]\ntype = "files"\n'
-    assert "the sinks of this project are: out" in refused(text)
+    assert refused(text).endswith("the sinks of this project are: out; change it in vigie.toml, line 18")
 
 
 def test_parse_when_there_are_several_sinks_then_a_source_must_choose():
     text = SMALL + '[sources.a]\ntype = "http"\n[sinks.x]\ntype = "files"\n[sinks.y]\ntype = "files"\n'
     assert "names no sink" in refused(text)
+    assert refused(text).endswith("line 16")
+
+
+@pytest.mark.parametrize(
+    ("table", "expected"),
+    [
+        ('[learning]\nstrategy = "cluster_margn.v1"', "learning.strategy: none of the strategies installed is called "),
+        ('[learning]\nclassifier = "hybrd.v1"', "learning.classifier: none of the classifiers installed is called "),
+        ('[sources.x]\ntype = "fils"', "sources.x.type: none of the sources installed is called "),
+        ('[sinks.x]\ntype = "fils"', "sinks.x.type: none of the sinks installed is called "),
+    ],
+)
+def test_parse_when_a_part_is_misspelt_then_the_nearest_is_named_with_the_line(table: str, expected: str) -> None:
+    message = refused(f"{SMALL}\n{table}\n")
+    nearest = {"cluster_margn.v1": "cluster_margin.v1", "hybrd.v1": "hybrid.v1", "fils": "files"}[table.split('"')[1]]
+    assert message.startswith(expected)
+    assert message.endswith(f"; did you mean {nearest!r}?; change it in vigie.toml, line 18")
+
+
+def test_parse_when_no_part_is_called_like_that_then_those_installed_are_listed() -> None:
+    assert "expected one of files, http, kafka, loki; change it" in refused(SMALL + '[sources.x]\ntype = "zzz"\n')
+
+
+def test_parse_when_parts_are_named_then_none_is_imported() -> None:
+    code = (
+        "import sys; from vigie.settings import parse; "
+        'parse(\'[[dimensions]]\\nname = "a"\\nlabels = ["b", "c"]\\n[learning]\\nclassifier = "hybrid.v1"\'); '
+        "print([name for name in sys.modules if name.startswith('vigie.classifiers')])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_place_when_the_key_is_not_written_then_its_table_is_the_place(tmp_path: Path) -> None:
+    (tmp_path / "vigie.toml").write_text(SMALL)
+    assert place(tmp_path, "routing", "confidence") == "; change it in vigie.toml, line 15"
+    assert place(tmp_path, "routing", "other") == "; change it in vigie.toml, line 14"
+    assert place(tmp_path / "gone", "routing", "other") == "; change it in vigie.toml"
+
+
+def test_place_when_the_environment_sets_it_then_that_is_the_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "vigie.toml").write_text(SMALL)
+    monkeypatch.setenv("VIGIE_RULES__PATH", "mine.toml")
+    assert place(tmp_path, "rules", "path") == "; change VIGIE_RULES__PATH in the environment"
 
 
 def test_parse_when_a_source_cannot_be_read_again_then_it_has_no_corrections():

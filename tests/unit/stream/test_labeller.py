@@ -35,9 +35,11 @@ class FixedModel:
         self.dimensions: Sequence[Dimension] = (SEVERITY,)
         self.answers = answers or {}
         self.evidence = evidence or {}
+        self.asked: list[str] = []
         self._proba = proba
 
     def predict_proba(self, templates: pl.Series) -> dict[str, np.ndarray]:
+        self.asked += templates.to_list()
         return {"severity": np.array([self._proba.get(t, (0.4, 0.3, 0.3)) for t in templates])}
 
 
@@ -87,6 +89,23 @@ def test_predict_when_a_person_answered_then_the_answer_stands_above_model_and_r
     assert prediction.origin["severity"] is Origin.HUMAN
     assert prediction.confidence["severity"] == 1.0
     assert prediction.route is Route.AUTO
+
+
+def test_predict_when_people_answered_in_every_dimension_then_the_model_is_not_asked() -> None:
+    answers = {"a": {"severity": "error", "mood": "bad"}, "b": {"severity": "error"}, "d": {"severity": "gone"}}
+    model = FixedModel({"b": (0.9, 0.1, 0.0), "c": (0.1, 0.8, 0.1)}, answers=answers)
+    both, one = a_labeller(model, dimensions=(SEVERITY, MOOD)), a_labeller(model)
+
+    assert [each.labels["mood"] for each in both.predict(["a", "b", "c"])] == ["bad", None, None]
+    assert model.asked == ["b", "c"]
+    assert [each.labels["severity"] for each in one.predict(["a", "c", "b", "d"])] == [
+        "error",
+        "warning",
+        "error",
+        "info",
+    ]
+    assert model.asked == ["b", "c", "c", "d"]
+    assert one.predict(["a"])[0].confidence == {"severity": 1.0}
 
 
 def test_predict_when_an_answer_names_a_label_that_is_gone_then_the_model_decides():
