@@ -114,13 +114,14 @@ class Guard:
 
     def _with_bases(self, rows: pl.DataFrame) -> pl.DataFrame:
         """Add the templates as masked, as ``base``; each is masked once, as nearly the same ones come at every training."""
-        new = rows.select("template").unique().join(self._bases, on="template", how="anti")
+        bases = self._bases  # read once: another thread may be here as well
+        new = rows.select("template").unique().join(bases, on="template", how="anti")
         if len(new):
-            kept = self._bases if self._bases.height + new.height <= MOST_BASES else self._bases.clear()
+            kept = bases if bases.height + new.height <= MOST_BASES else bases.clear()
             if kept.is_empty():
                 new = rows.select("template").unique()
-            self._bases = pl.concat([kept, new.with_columns(base=self._text.normalise(new["template"]))])
-        return rows.join(self._bases, on="template", how="left", maintain_order="left")
+            bases = self._bases = pl.concat([kept, new.with_columns(base=self._text.normalise(new["template"]))])
+        return rows.join(bases, on="template", how="left", maintain_order="left")
 
     def _moved(self, rows: pl.DataFrame, splits: Mapping[str, Sequence[int]]) -> pl.DataFrame:
         """Return annotations about the groups that they belong to now."""

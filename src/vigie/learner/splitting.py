@@ -23,6 +23,9 @@ MANY = 4
 CODE_DIGITS = 3
 """Then only a number of at most so many digits is taken for a code."""
 
+CLEAR = 0.75
+"""A part of which so large a share of the answers says the same is not disputed."""
+
 
 class Said(NamedTuple):
     """What somebody said of a message in one dimension; ``settled`` where that was as a reviewer."""
@@ -78,7 +81,7 @@ def split(family: Family, text: Normaliser) -> tuple[int, ...]:
     tells any two messages apart by chance, loses against a code. Where values hardly ever repeat, none is taken.
 
     Where people disagree about messages with the same values as well, the slots are taken that told the first words about
-    these values apart, as long as what most people say last of the values is not the same for all.
+    these values apart, as long as they `differ`.
 
     Parameters
     ----------
@@ -115,14 +118,21 @@ def separates(parts: Sequence[Part], said: Sequence[Said]) -> bool:
 def differ(parts: Sequence[Part], said: Sequence[Said]) -> bool:
     """Tell whether parts differ in what was said of them first, and still do in what most people say last.
 
-    So disagreement within one part stays there. Parameters are those of `separates`.
+    So disagreement within one part stays there. Where it is in several, and in more than one in four of those with several
+    answers, it has another reason than the parts have. Parameters are those of `separates`.
     """
     of_part: dict[Part, list[Said]] = {}
     for part, one in zip(parts, said, strict=True):
         of_part.setdefault(part, []).append(one)
     if None in of_part or len({words[0].label for words in of_part.values()}) == 1:
         return False
-    return len({_verdict(words) for words in of_part.values()}) > 1
+    several = [words for words in of_part.values() if len(words) > 1]
+    n_disputed = sum(not _is_clear(words) for words in several)
+    return n_disputed <= max(1, len(several) // 4) and len({_verdict(words) for words in of_part.values()}) > 1
+
+
+def _is_clear(said: Sequence[Said]) -> bool:
+    return max(Counter(one.label for one in said).values()) >= CLEAR * len(said) or any(one.settled for one in said)
 
 
 def _verdict(said: Sequence[Said]) -> frozenset[str]:

@@ -23,6 +23,7 @@ from vigie.learner.purity import Guard
 from vigie.learner.splitting import Family, Said, split
 from vigie.learner.trainer import Trainer
 from vigie.plugins import load
+from vigie.quality.review import Review
 from vigie.rules import Rules
 from vigie.store import GroupState, Store
 from vigie.store.annotations import of_groups
@@ -273,6 +274,36 @@ def test_split_when_most_come_to_say_the_same_of_all_parts_then_there_is_one_gro
     assert world.groups()[ACCESS] == (6, GroupState.ANSWERED)
 
 
+def test_review_when_a_split_resolved_a_contradiction_then_nobody_disagrees(world: World) -> None:
+    rng = random.Random(1)
+    world.stream([access(status, rng=rng) for status in [200, 200, 500, 404, 200]])
+    world.say(access(200, rng=rng), severity="info")
+    world.say(access(500, rng=rng), "bob", severity="error")
+    splits: dict[str, Sequence[int]] = {}
+    review = Review(
+        world.store,
+        dimensions=lambda: DIMENSIONS,
+        too_fast_seconds=lambda: 0.4,
+        clock=world.clock,
+        regrouped=lambda told: Guard(world.store, LOGS).effective(told, splits),
+        version=lambda: tuple(splits),
+    )
+    assert review.numbers()["disagreements"] == review.disagreements().total == 1
+
+    splits |= world.train()
+
+    assert review.numbers()["disagreements"] == review.disagreements().total == 0
+    assert [one["n_compared"] for one in review.numbers()["annotators"]] == [0, 0]
+    world.say(access(500, rng=rng), "carl", severity="warning")
+    (case,) = review.disagreements().cases
+    assert case.template == ACCESS.replace("<num>", "500")
+    assert [one.annotator for one in case.answers] == ["bob", "carl"]
+    review.settle(case.group_id, {"severity": "warning"}, "rev")
+    assert world.train() == splits
+    assert world.label_of(access(500, rng=rng)) == ("warning", Origin.HUMAN)
+    assert world.label_of(access(200, rng=rng)) == ("info", Origin.HUMAN)
+
+
 def test_split_when_a_reviewer_settles_a_part_then_the_other_part_stays(world: World) -> None:
     rng = random.Random(1)
     a_split(world, rng)
@@ -396,6 +427,13 @@ def test_split_when_the_same_message_has_two_labels_then_there_is_none() -> None
     family = Family(
         "worker ended <num>", [*said, Said("worker ended 1", "severity", "info")], ["worker ended 0", "worker ended 1"]
     )
+
+    assert split(family, LOGS) == ()
+
+
+def test_split_when_people_disagree_about_most_values_then_there_is_none() -> None:
+    said = [Said(f"worker {n % 7} run {n}", "severity", ("info", "error")[n % 2]) for n in range(21)]
+    family = Family("worker <num> run <num>", said, sorted(one.message for one in said))
 
     assert split(family, LOGS) == ()
 
