@@ -43,9 +43,10 @@ class Guard:
     ) -> tuple[pl.DataFrame, dict[str, tuple[int, ...]]]:
         """Bring the pool up to date; return what people say about groups, and the splits that this takes."""
         splits = self.splits(told, dimensions)
-        if not self._concerned(splits):
+        concerned = self._concerned(splits, told)
+        if not concerned:
             return of_groups(told), splits
-        self.regroup(self.effective(told, splits), splits)
+        self._regroup(self.effective(told, splits), splits, concerned)
         return self.effective(told, splits), splits
 
     def splits(self, told: pl.DataFrame, dimensions: Sequence[Dimension]) -> dict[str, tuple[int, ...]]:
@@ -71,7 +72,7 @@ class Guard:
 
         One audit annotation about any part keeps all of them out of training.
         """
-        concerned = self._concerned(splits)
+        concerned = self._concerned(splits, told)
         if not concerned:
             return of_groups(told)
         rows = self._with_bases(told).with_row_index("place")
@@ -80,11 +81,8 @@ class Guard:
         together = pl.concat([rows.filter(~is_concerned), moved.select(rows.columns)]).sort("place")
         return of_groups(together.select(told.columns))
 
-    def regroup(self, effective: pl.DataFrame, splits: Mapping[str, Sequence[int]]) -> None:
+    def _regroup(self, effective: pl.DataFrame, splits: Mapping[str, Sequence[int]], concerned: Sequence[str]) -> None:
         """Bring the pool up to date: groups for the parts of split templates, and one group where nothing is split any more."""
-        concerned = self._concerned(splits)
-        if not concerned:
-            return
         answered = self._with_bases(effective.select("template").unique())
         ids = dict(self._store.pool.known(concerned).select("template", "group_id").iter_rows())
         kept = self._store.regrouping.samples(list(ids.values()))
@@ -98,10 +96,12 @@ class Guard:
             refine = partial(_looked_up, places=places, otherwise=base)
             self._store.regrouping.regroup(base, parts, refine, there, is_split=base in splits)
 
-    def _concerned(self, splits: Mapping[str, Sequence[int]]) -> list[str]:
-        """Return the templates that are split, or whose groups were."""
+    def _concerned(self, splits: Mapping[str, Sequence[int]], told: pl.DataFrame) -> list[str]:
+        """Return the templates that are split, or whose groups were: replaced, or people spoke of their parts."""
         replaced = pl.Series(self._store.regrouping.replaced(), dtype=pl.String)
-        stale = self._text.normalise(replaced) if len(replaced) else replaced
+        stale = set(self._text.normalise(replaced) if len(replaced) else replaced)
+        if told.width:
+            stale |= set(self._with_bases(told.select("template").unique()).filter(_is_refined())["base"])
         return sorted(base for base in {*splits, *stale} if placeholders(base))
 
     def _family(self, bases: Sequence[str], splits: Mapping[str, Sequence[int]]) -> pl.DataFrame:
@@ -139,7 +139,7 @@ class Guard:
 
     def _about_messages(self, rows: pl.DataFrame) -> pl.DataFrame:
         """Return annotations of templates about which people contradict each other, with the template as masked as ``base``."""
-        rows = rows.filter(pl.col("message").is_not_null() | (pl.col("template") != pl.col("base")))
+        rows = rows.filter(pl.col("message").is_not_null() | _is_refined())
         labels = pl.col("label").n_unique().over("base", "dimension")
         contradicted = rows.filter((labels > 1).any().over("base")) if rows.height else rows
         shown = _shown(_newest(contradicted))
@@ -160,6 +160,11 @@ def _of(told: pl.DataFrame, dimensions: Sequence[Dimension]) -> pl.DataFrame:
     pairs = [(dimension.name, label) for dimension in dimensions for label in dimension.label_names]
     known = pl.DataFrame(pairs, schema={"dimension": pl.String, "label": pl.String}, orient="row")
     return told.join(known, on=["dimension", "label"], how="semi", maintain_order="left")
+
+
+def _is_refined() -> pl.Expr:
+    """Select templates that are not what masks make of them."""
+    return pl.col("template") != pl.col("base")
 
 
 def _open_still(rows: pl.DataFrame) -> pl.DataFrame:

@@ -274,6 +274,58 @@ def test_split_when_most_come_to_say_the_same_of_all_parts_then_there_is_one_gro
     assert world.groups()[ACCESS] == (6, GroupState.ANSWERED)
 
 
+def test_flag_when_the_group_was_split_meanwhile_then_it_is_replaced_still_and_comes_back(world: World) -> None:
+    rng = random.Random(1)
+    world.stream([access(status, rng=rng) for status in [200, 200, 500, 404, 200]])
+    asked = world.labelling.ask("carl", 1)[0]
+    world.say(access(200, rng=rng), severity="info")
+    world.say(access(500, rng=rng), "bob", severity="error")
+    world.train()
+
+    world.labelling.flag(asked.question.id, "carl")
+
+    assert world.groups()[ACCESS] == (0, GroupState.REPLACED)
+    world.clock.forward(1)
+    world.say(access(500, rng=rng), "bob", severity="info")
+    assert world.train() == {}
+    assert world.groups()[ACCESS] == (5, GroupState.ANSWERED)
+    assert {state for one, (_, state) in world.groups().items() if one != ACCESS} == {GroupState.REPLACED}
+
+
+def test_split_when_the_group_was_flagged_after_its_answers_then_it_is_replaced_as_well(world: World) -> None:
+    rng = random.Random(1)
+    world.stream([access(status, rng=rng) for status in [200, 200, 500, 404, 200]])
+    asked = world.labelling.ask("carl", 1)[0]
+    world.say(access(200, rng=rng), severity="info")
+    world.say(access(500, rng=rng), "bob", severity="error")
+    world.clock.forward(1)
+    world.labelling.flag(asked.question.id, "carl")
+    world.train()
+    assert world.groups()[ACCESS] == (0, GroupState.REPLACED)
+
+    world.say(access(500, rng=rng), "bob", severity="info")
+
+    assert world.train() == {}
+    assert world.groups()[ACCESS] == (5, GroupState.ANSWERED)
+
+
+def test_split_when_a_part_was_flagged_then_it_is_not_asked_about_when_it_comes_again(world: World) -> None:
+    rng = random.Random(1)
+    exception = a_split(world, rng)
+    part = ACCESS.replace("<num>", "404")
+    flagged = next(one for one in world.labelling.ask("carl", 5) if one.question.template == part)
+    world.labelling.flag(flagged.question.id, "carl")
+    world.say(exception, severity="info")
+    assert world.train() == {}
+    assert world.groups()[part] == (0, GroupState.REPLACED)
+
+    world.say(exception, severity="error")
+
+    assert world.train() == {ACCESS: (3,)}
+    assert world.groups()[part] == (2, GroupState.FLAGGED)
+    assert world.ask() == []
+
+
 def test_review_when_a_split_resolved_a_contradiction_then_nobody_disagrees(world: World) -> None:
     rng = random.Random(1)
     world.stream([access(status, rng=rng) for status in [200, 200, 500, 404, 200]])
