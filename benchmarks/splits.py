@@ -33,7 +33,7 @@ from benchmarks.whole_way import DATA
 from vigie.classifiers.artefact import Artefact
 from vigie.classifiers.linear import LinearClassifier
 from vigie.labels import Dimension, Label
-from vigie.learner.purity import Family, split
+from vigie.learner.splitting import Family, Said, split
 from vigie.rules import Rules
 from vigie.stream.labeller import Labeller
 from vigie.stream.routing import Policy
@@ -142,20 +142,20 @@ def a_family(kind: Format, n_answers: int, rng: random.Random, code: str = "") -
     labels = ["info" if found == kind.codes[0] else "error" for _, found in lines]
     if code:
         labels = ["error", *["info"] * (n_answers - 1)]
-    said = [(line, "severity", label) for (line, _), label in zip(lines, labels, strict=True)]
+    said = [Said(line, "severity", label) for (line, _), label in zip(lines, labels, strict=True)]
     kept = [kind.one(rng)[0] for _ in range(5)]
     template = normaliser("logs").normalise(pl.Series([said[0][0]]))[0]
-    return Family(template, said, sorted({line for line, _, _ in said} | set(kept)))
+    return Family(template, said, sorted({line for line, *_ in said} | set(kept)))
 
 
 def answered(family: Family) -> list[str]:
     """Return the messages that people answered about."""
-    return sorted({message for message, _, _ in family.said})
+    return sorted({message for message, *_ in family.said})
 
 
 def columns(family: Family, text: Normaliser) -> Iterator[tuple[int, int]]:
     """Return the slots that separate the labels, and how many values each has."""
-    label = {message: given for message, _, given in family.said}
+    label = {message: given for message, _, given, *_ in family.said}
     slots = list(range(len(placeholders(family.template))))
     for slot, column in zip(slots, values(text.unmasked(pl.Series(family.known)), family.template, slots), strict=True):
         pairs = {

@@ -1,7 +1,6 @@
 """How good the model in use is, as `Services.status` tells it: plain values by dimension."""
 
 from collections.abc import Mapping, Sequence
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -12,7 +11,6 @@ from vigie.labels import Dimension
 from vigie.learner.answers import Answers
 from vigie.learner.audit import FloatArray, Model
 from vigie.learner.numbers import Numbers, automatic, measure, passing
-from vigie.learner.purity import Guard
 from vigie.learner.saver import MIN_ANSWERS
 from vigie.learner.savings import latest
 from vigie.learner.stopping import NEXT_ANSWERS, STABLE, Point, advise
@@ -32,10 +30,6 @@ class Judge:
     def __init__(self, project: Project) -> None:
         self._project = project
         self._asked: tuple[Model, Remembering] | None = None
-
-    @cached_property
-    def _guard(self) -> Guard:
-        return Guard(self._project.store, self._project.text)
 
     def measure(self) -> dict[str, Any]:
         """Return ``numbers`` and ``passing`` by dimension, and ``automatic``, the share of messages that passes.
@@ -61,7 +55,7 @@ class Judge:
         if self._asked is None or self._asked[0] is not model:
             self._asked = model, Remembering(model)
         told = store.annotations.told()
-        answers = Answers.of(self._guard.effective(told, getattr(model, "splits", {})), dimensions)
+        answers = Answers.of(self._project.guard.effective(told, getattr(model, "splits", {})), dimensions)
         n_messages = store.pool.messages()
         classifier = getattr(model, "classifier", None)
         rest = unanswered(store, answers, n_messages=n_messages, classifier=classifier)

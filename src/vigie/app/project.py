@@ -16,6 +16,7 @@ from vigie.features.encoder_cache import attach
 from vigie.labelling import Labelling
 from vigie.labels import Dimension
 from vigie.learner.loop import Learner, Plan
+from vigie.learner.purity import Guard
 from vigie.quality.planning import SecondLooks, Shares
 from vigie.quality.review import Review
 from vigie.registry import Registry
@@ -151,7 +152,14 @@ class Project:
             too_fast_seconds=lambda: self.settings.quality.too_fast_seconds,
             clock=utc_now,
             seed=self.settings.learning.seed,
+            regrouped=lambda told: self.guard.effective(told, getattr(self.labeller.model, "splits", {})),
+            version=lambda: getattr(self.labeller.model, "version", None),
         )
+
+    @cached_property
+    def guard(self) -> Guard:
+        """Which groups answers are about, where a model version splits templates."""
+        return Guard(self.store, self.text)
 
     @cached_property
     def neighbours(self) -> Neighbours:

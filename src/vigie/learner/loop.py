@@ -3,7 +3,7 @@
 import logging
 import os
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Self
@@ -104,6 +104,7 @@ class Learner:
         self._listener = store.annotations.listener()
         serving = Serving(store, plan.serving)
         self._trainer = Trainer(store, registry, make=classifier, text=text, serving=serving)
+        self._guard = Guard(store, normaliser(text))
         self._asker = Asker(
             store,
             strategy,
@@ -112,7 +113,7 @@ class Learner:
             seed=plan.seed,
             clock=clock,
             make=classifier,
-            guard=Guard(store, normaliser(text)),
+            guard=self._guard,
         )
         self._embedding = Embedding(store, make=classifier, clock=clock)
         self._turn = Turn(store.presence)
@@ -270,8 +271,8 @@ class Learner:
     def _save(self) -> None:
         """Estimate the answers saved, a little at a time; what is due to train or to ask goes first."""
         state = self._state
-        told = of_groups(state.told)
-        self._saver.step(self._trainer.champion, told, tuple(self._dimensions()), may_begin=state.n_new == 0)
+        said, dimensions = self._about_groups(), tuple(self._dimensions())
+        self._saver.step(self._trainer.champion, said, dimensions, may_begin=state.n_new == 0)
 
     def _doubt_if_due(self) -> None:
         state, trained = self._state, self._state.trained
@@ -280,13 +281,22 @@ class Learner:
         # Once per training, whether it succeeds or not: it would fail again.
         state.doubted = trained
         labels = trained.data.labels.with_columns(template=trained.data.texts)
-        self._checking.doubt(
-            of_groups(state.before), labels=labels, held_out=trained.held_out, dimensions=tuple(self._dimensions())
-        )
+        said = self._guard.effective(state.before, trained.splits)
+        self._checking.doubt(said, labels=labels, held_out=trained.held_out, dimensions=tuple(self._dimensions()))
 
     def _plan_if_due(self) -> None:
         if self._checking is not None:
-            self._checking.plan(of_groups(self._state.told), self._state.last_annotation)
+            self._checking.plan(self._about_groups(), self._state.last_annotation)
+
+    def _about_groups(self) -> pl.DataFrame:
+        """Return what people say about groups, those of the newest training; made anew when they said more or it was trained."""
+        state = self._state
+        if state.splits is None:
+            state.splits = getattr(self._trainer.recalled_champion(), "splits", {})
+        key = (state.told, state.splits)
+        if state.of_groups is None or any(one is not now for one, now in zip(state.of_groups[0], key, strict=True)):
+            state.of_groups = key, self._guard.effective(state.told, state.splits)
+        return state.of_groups[1]
 
 
 @dataclass
@@ -308,6 +318,8 @@ class _Progress:
     has_encoded: bool = False
     trained: Trained | None = None
     doubted: Trained | None = None
+    splits: Mapping[str, Sequence[int]] | None = None
+    of_groups: tuple[tuple[object, object], pl.DataFrame] | None = None
 
     def count(self, recipe: str, now: datetime) -> None:
         """Count the answers that the newest version does not know, and note since when there are any."""
@@ -321,7 +333,7 @@ class _Progress:
     def took(self, trained: Trained, recipe: str) -> None:
         """Note that a training came to its end."""
         self.learned = Learned(recipe, n_answers(self.told), self.last_annotation)
-        self.before, self.trained, self.must_rank = self.told, trained, True
+        self.before, self.trained, self.must_rank, self.splits = self.told, trained, True, trained.splits
         self.counted, self.n_new, self.since, self.is_outdated = (self.last_annotation, recipe), 0, None, False
 
     def _n_new(self) -> int:

@@ -4,65 +4,20 @@ Nothing is kept beside the answers: which templates are split follows from the a
 each group, so that a split goes when the contradiction is taken back.
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
-from itertools import combinations
-from typing import NamedTuple
 
 import polars as pl
 
 from vigie.labels import Dimension, Purpose
+from vigie.learner.splitting import Family, Said, split
 from vigie.store import Store
 from vigie.store.annotations import of_groups
 from vigie.text import Normaliser
-from vigie.text.refining import Refinement, placeholders, values
-
-MOST_SLOTS = 2
-"""So many slots together may tell messages of one template apart; the more, the likelier by chance."""
-
-MOST_LOOKED_AT = 40
-"""Of a template with more slots only so many, the last ones, are looked at: what happened stands behind when and where."""
-
-MANY = 4
-"""With fewer messages known it cannot be seen whether values repeat."""
-
-CODE_DIGITS = 3
-"""Then only a number of at most so many digits is taken for a code."""
+from vigie.text.refining import Refinement, placeholders
 
 MOST_BASES = 50_000
 """Templates remembered with what they are as masked; of more, all are forgotten but those asked about."""
-
-Said = tuple[str, str, str]
-"""A message, and what somebody said of it: dimension and label."""
-
-
-class Choice(NamedTuple):
-    """Slots that tell labels apart, the better the smaller: how many different values they have, and how long and odd these are."""
-
-    n_values: int
-    oddness: int
-    characters: int
-    slots: tuple[int, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Family:
-    """What is known of one template.
-
-    Parameters
-    ----------
-    template
-        As masked.
-    said
-        What people said of its messages.
-    known
-        Its messages as far as they are known, each once: those answered about and those kept.
-    """
-
-    template: str
-    said: Sequence[Said]
-    known: Sequence[str]
 
 
 class Guard:
@@ -88,9 +43,10 @@ class Guard:
     ) -> tuple[pl.DataFrame, dict[str, tuple[int, ...]]]:
         """Bring the pool up to date; return what people say about groups, and the splits that this takes."""
         splits = self.splits(told, dimensions)
-        if not self._concerned(splits):
+        concerned = self._concerned(splits, told)
+        if not concerned:
             return of_groups(told), splits
-        self.regroup(self.effective(told, splits), splits)
+        self._regroup(self.effective(told, splits), splits, concerned)
         return self.effective(told, splits), splits
 
     def splits(self, told: pl.DataFrame, dimensions: Sequence[Dimension]) -> dict[str, tuple[int, ...]]:
@@ -101,11 +57,10 @@ class Guard:
         told
             As `store.annotations.told` returns it.
         dimensions
-            What is asked now; annotations of other dimensions or labels do not count, nor does what a reviewer settled.
+            What is asked now; annotations of other dimensions or labels do not count, nor does what was said of a template
+            or part that a reviewer settled.
         """
-        settled = told.filter("settled").select("group_id", "dimension").unique()
-        open_still = told.join(settled, on=["group_id", "dimension"], how="anti", maintain_order="left")
-        rows = self._about_messages(_of(open_still, dimensions))
+        rows = self._about_messages(_open_still(self._with_bases(_of(told, dimensions))))
         found: dict[str, tuple[int, ...]] = {}
         for family in self._families(rows):
             if slots := split(family, self._text):
@@ -117,20 +72,17 @@ class Guard:
 
         One audit annotation about any part keeps all of them out of training.
         """
-        concerned = self._concerned(splits)
+        concerned = self._concerned(splits, told)
         if not concerned:
             return of_groups(told)
         rows = self._with_bases(told).with_row_index("place")
         is_concerned = pl.col("base").is_in(concerned)
-        moved = self._moved(rows.filter(is_concerned), splits)
+        moved = self._moved(_newest(rows.filter(is_concerned)), splits)
         together = pl.concat([rows.filter(~is_concerned), moved.select(rows.columns)]).sort("place")
         return of_groups(together.select(told.columns))
 
-    def regroup(self, effective: pl.DataFrame, splits: Mapping[str, Sequence[int]]) -> None:
+    def _regroup(self, effective: pl.DataFrame, splits: Mapping[str, Sequence[int]], concerned: Sequence[str]) -> None:
         """Bring the pool up to date: groups for the parts of split templates, and one group where nothing is split any more."""
-        concerned = self._concerned(splits)
-        if not concerned:
-            return
         answered = self._with_bases(effective.select("template").unique())
         ids = dict(self._store.pool.known(concerned).select("template", "group_id").iter_rows())
         kept = self._store.regrouping.samples(list(ids.values()))
@@ -144,10 +96,12 @@ class Guard:
             refine = partial(_looked_up, places=places, otherwise=base)
             self._store.regrouping.regroup(base, parts, refine, there, is_split=base in splits)
 
-    def _concerned(self, splits: Mapping[str, Sequence[int]]) -> list[str]:
-        """Return the templates that are split, or whose groups were."""
+    def _concerned(self, splits: Mapping[str, Sequence[int]], told: pl.DataFrame) -> list[str]:
+        """Return the templates that are split, or whose groups were: replaced, or people spoke of their parts."""
         replaced = pl.Series(self._store.regrouping.replaced(), dtype=pl.String)
-        stale = self._text.normalise(replaced) if len(replaced) else replaced
+        stale = set(self._text.normalise(replaced) if len(replaced) else replaced)
+        if told.width:
+            stale |= set(self._with_bases(told.select("template").unique()).filter(_is_refined())["base"])
         return sorted(base for base in {*splits, *stale} if placeholders(base))
 
     def _family(self, bases: Sequence[str], splits: Mapping[str, Sequence[int]]) -> pl.DataFrame:
@@ -160,13 +114,14 @@ class Guard:
 
     def _with_bases(self, rows: pl.DataFrame) -> pl.DataFrame:
         """Add the templates as masked, as ``base``; each is masked once, as nearly the same ones come at every training."""
-        new = rows.select("template").unique().join(self._bases, on="template", how="anti")
+        bases = self._bases  # read once: another thread may be here as well
+        new = rows.select("template").unique().join(bases, on="template", how="anti")
         if len(new):
-            kept = self._bases if self._bases.height + new.height <= MOST_BASES else self._bases.clear()
+            kept = bases if bases.height + new.height <= MOST_BASES else bases.clear()
             if kept.is_empty():
                 new = rows.select("template").unique()
-            self._bases = pl.concat([kept, new.with_columns(base=self._text.normalise(new["template"]))])
-        return rows.join(self._bases, on="template", how="left", maintain_order="left")
+            bases = self._bases = pl.concat([kept, new.with_columns(base=self._text.normalise(new["template"]))])
+        return rows.join(bases, on="template", how="left", maintain_order="left")
 
     def _moved(self, rows: pl.DataFrame, splits: Mapping[str, Sequence[int]]) -> pl.DataFrame:
         """Return annotations about the groups that they belong to now."""
@@ -184,11 +139,10 @@ class Guard:
 
     def _about_messages(self, rows: pl.DataFrame) -> pl.DataFrame:
         """Return annotations of templates about which people contradict each other, with the template as masked as ``base``."""
-        rows = self._with_bases(rows)
-        rows = rows.filter(pl.col("message").is_not_null() | (pl.col("template") != pl.col("base")))
+        rows = rows.filter(pl.col("message").is_not_null() | _is_refined())
         labels = pl.col("label").n_unique().over("base", "dimension")
         contradicted = rows.filter((labels > 1).any().over("base")) if rows.height else rows
-        shown = _shown(contradicted)
+        shown = _shown(_newest(contradicted))
         return shown.filter(self._text.normalise(shown["shown"]) == shown["base"])
 
     def _families(self, rows: pl.DataFrame) -> Iterator[Family]:
@@ -197,100 +151,36 @@ class Guard:
         kept = self._store.regrouping.samples(list(ids.values()))
         for base in bases:
             some = rows.filter(pl.col("base") == base)
-            said = sorted(set(some.select("shown", "dimension", "label").iter_rows()))
+            said = [Said(*one) for one in some.select("shown", *Said._fields[1:]).iter_rows()]
             known = {*some["shown"], *kept.get(ids.get(base, -1), [])}
             yield Family(base, said, sorted(known))
-
-
-def split(family: Family, text: Normaliser) -> tuple[int, ...]:
-    """Return the slots of a template that tell its messages apart as people did; none where no slot does.
-
-    Dimension by dimension, the fewest slots are taken that give no two messages with the same values different labels; of
-    several, the one with the fewest different values among all messages known, so that a duration or a request number, which
-    tells any two messages apart by chance, loses against a code. Where values hardly ever repeat, none is taken.
-
-    Parameters
-    ----------
-    family
-        What is known of the template.
-    text
-        Makes templates.
-    """
-    slots: tuple[int, ...] = ()
-    for dimension in sorted({name for _, name, _ in family.said}):
-        labels = [(message, label) for message, name, label in family.said if name == dimension]
-        if len({label for _, label in labels}) > 1 and not _tells(family.template, slots, labels, text):
-            more = _first_that_tells(family, slots, labels, text)
-            slots = tuple(sorted({*slots, *more}))
-    return slots
-
-
-def _first_that_tells(
-    family: Family, slots: tuple[int, ...], labels: Sequence[tuple[str, str]], text: Normaliser
-) -> tuple[int, ...]:
-    found = _choices(family, labels, text)
-    for _, together in sorted(found.items()):
-        if len(family.known) < MANY and len(together) > 1:
-            continue  # any of them may be chance
-        for choice in sorted(together):
-            if _tells(family.template, tuple(sorted({*slots, *choice.slots})), labels, text):
-                return choice.slots
-    return ()
-
-
-def _choices(family: Family, labels: Sequence[tuple[str, str]], text: Normaliser) -> dict[int, list[Choice]]:
-    """Return the plausible slots, and sets of slots, that separate the labels, by how many they are."""
-    kinds = placeholders(family.template)
-    looked_at = range(max(len(kinds) - MOST_LOOKED_AT, 0), len(kinds))
-    unmasked = text.unmasked(pl.Series(family.known, dtype=pl.String))
-    columns = values(unmasked, family.template, list(looked_at)) if kinds else []
-    place = {message: row for row, message in enumerate(family.known)}
-    of_slot = {slot: column.to_list() for slot, column in zip(looked_at, columns, strict=True)}
-    rows_of_labels = [(place[message], label) for message, label in labels]
-    separating: list[frozenset[int]] = []
-    found: dict[int, list[Choice]] = {}
-    for slots in (some for n in range(1, MOST_SLOTS + 1) for some in combinations(of_slot, n)):
-        rows = list(zip(*(of_slot[slot] for slot in slots), strict=True))
-        if any(fewer <= set(slots) for fewer in separating) or not _separates(rows, rows_of_labels):
-            continue
-        separating.append(frozenset(slots))
-        if _repeats(rows, slots, kinds):
-            oddness = sum(kinds[slot] != "<num>" for slot in slots)
-            characters = sum(len(value or "") for row in rows for value in row)
-            found.setdefault(len(slots), []).append(Choice(len(set(rows)), oddness, characters, slots))
-    return found
-
-
-def _separates(rows: Sequence[tuple[str | None, ...]], labels: Collection[tuple[int, str]]) -> bool:
-    """Tell whether no two messages with the same values have different labels."""
-    given: dict[tuple[str | None, ...], str] = {}
-    return all(None not in rows[row] and given.setdefault(rows[row], label) == label for row, label in labels)
-
-
-def _repeats(rows: Sequence[tuple[str | None, ...]], slots: Sequence[int], kinds: Sequence[str]) -> bool:
-    """Tell whether values come again often enough to mean something."""
-    n_values = len(set(rows))
-    if len(rows) >= MANY or n_values < len(rows):
-        return n_values <= max(2, (len(rows) + 1) // 2)
-    return all(kinds[slot] == "<num>" for slot in slots) and all(
-        value is not None and value.isdecimal() and len(value) <= CODE_DIGITS for row in rows for value in row
-    )
-
-
-def _tells(template: str, slots: tuple[int, ...], labels: Sequence[tuple[str, str]], text: Normaliser) -> bool:
-    """Tell whether refined templates have one label each."""
-    if not slots:
-        return False
-    messages = pl.Series([message for message, _ in labels], dtype=pl.String)
-    refined = Refinement(text, {template: slots}).templates(messages)
-    given: dict[str, str] = {}
-    return all(given.setdefault(one, label) == label for one, (_, label) in zip(refined, labels, strict=True))
 
 
 def _of(told: pl.DataFrame, dimensions: Sequence[Dimension]) -> pl.DataFrame:
     pairs = [(dimension.name, label) for dimension in dimensions for label in dimension.label_names]
     known = pl.DataFrame(pairs, schema={"dimension": pl.String, "label": pl.String}, orient="row")
     return told.join(known, on=["dimension", "label"], how="semi", maintain_order="left")
+
+
+def _is_refined() -> pl.Expr:
+    """Select templates that are not what masks make of them."""
+    return pl.col("template") != pl.col("base")
+
+
+def _open_still(rows: pl.DataFrame) -> pl.DataFrame:
+    """Leave out what was said of a template that a reviewer settled; of a part, what they settled last speaks for it."""
+    placed, here = rows.with_row_index("place"), ["group_id", "dimension"]
+    settled = placed.filter("settled").unique(here, keep="last", maintain_order=True)
+    whole = settled.filter(pl.col("template") == pl.col("base"))
+    together = pl.concat([placed.join(settled, on=here, how="anti"), settled]).sort("place").drop("place")
+    return together.join(whole, on=["base", "dimension"], how="anti", maintain_order="left")
+
+
+def _newest(rows: pl.DataFrame) -> pl.DataFrame:
+    """Return the last word of each person about a message, whichever groups of its template they said it of."""
+    about = pl.coalesce("message", "template").alias("about")
+    key = ["base", "annotator", "dimension", "about"]
+    return rows.with_columns(about).unique(key, keep="last", maintain_order=True).drop("about")
 
 
 def _looked_up(texts: Sequence[str], *, places: Mapping[str, str], otherwise: str) -> list[str]:

@@ -57,6 +57,8 @@ class Trained:
         What it learned from.
     held_out
         What cross-validation said of it, as `CrossValidated` tells it; empty where the classifier does none.
+    splits
+        Which templates it tells messages of apart, and by which slots.
     """
 
     version: str
@@ -66,6 +68,7 @@ class Trained:
     seconds: float
     data: DataSet
     held_out: HeldOut
+    splits: Mapping[str, Sequence[int]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,7 +207,7 @@ class Trainer:
         verdict = self._pass_gate(replace(artefact, version=version), challenger, answers.audit, dimensions)
         accuracy = {name: one.accuracy if one else None for name, one in numbers.items()}
         held_out = full.held_out() if isinstance(full, CrossValidated) else {}
-        return Trained(version, verdict, len(data), accuracy, time.monotonic() - began, data, held_out)
+        return Trained(version, verdict, len(data), accuracy, time.monotonic() - began, data, held_out, splits)
 
     def recalled_champion(self) -> Recalled | None:
         """Return the champion with what it said before, None when there is none or it cannot be read.

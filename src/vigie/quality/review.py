@@ -14,6 +14,7 @@ from vigie.quality.disagreements import split_groups
 from vigie.quality.numbers import quality
 from vigie.quality.pace import paces
 from vigie.store import Store
+from vigie.store.annotations import of_groups
 
 MAX_CASES = 50
 """Groups of one list that are shown at a time."""
@@ -84,6 +85,11 @@ class Review:
         Tells the time.
     seed
         For the bootstrap.
+    regrouped
+        Returns what people say about groups, as `store.annotations.effective`, given what they say about messages; left out,
+        no template is split.
+    version
+        Returns what `regrouped` depends on beside what it is given.
     """
 
     def __init__(
@@ -94,23 +100,25 @@ class Review:
         too_fast_seconds: Callable[[], float],
         clock: Callable[[], datetime],
         seed: int = 0,
+        regrouped: Callable[[pl.DataFrame], pl.DataFrame] = of_groups,
+        version: Callable[[], object] = lambda: None,
     ) -> None:
         self._store = store
         self._dimensions = dimensions
         self._too_fast_seconds = too_fast_seconds
         self._clock = clock
         self._seed = seed
+        self._regrouped = regrouped
+        self._version = version
         self._known: tuple[object, dict[str, Any]] | None = None
 
     def numbers(self) -> dict[str, Any]:
         """Return what `numbers.quality` does, and how many second looks wait, by why; computed again when answers change."""
         gold, dimensions, seconds = self._store.checks.gold(), tuple(self._dimensions()), self._too_fast_seconds()
-        key = (self._store.annotations.last_id(), gold.rows(), dimensions, seconds)
+        key = (self._store.annotations.last_id(), gold.rows(), dimensions, seconds, self._version())
         known = self._known
         if known is None or known[0] != key:
-            found = quality(
-                self._store.annotations.effective(), gold, dimensions, too_fast_seconds=seconds, seed=self._seed
-            )
+            found = quality(self._said(), gold, dimensions, too_fast_seconds=seconds, seed=self._seed)
             known = self._known = (key, found)
         waiting = self._store.checks.n_waiting()
         return {**known[1], "doubts": waiting[Check.DOUBT], "second_looks": sum(waiting.values())}
@@ -184,8 +192,10 @@ class Review:
             schema={"dimension": pl.String, "label": pl.String},
             orient="row",
         )
-        found = self._store.annotations.effective()
-        return found.join(known, on=["dimension", "label"], how="semi", maintain_order="left")
+        return self._said().join(known, on=["dimension", "label"], how="semi", maintain_order="left")
+
+    def _said(self) -> pl.DataFrame:
+        return self._regrouped(self._store.annotations.told())
 
     def _agreed(self, group_id: int) -> dict[str, str]:
         """Return what was settled about a group, and else what all say of it."""

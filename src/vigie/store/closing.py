@@ -115,11 +115,15 @@ def skip(connection: Connection, row: Row[Any], now: datetime) -> None:
 
 
 def flag(connection: Connection, row: Row[Any], comment: str, now: datetime) -> None:
-    """Close a question as not answerable; nobody is asked about its group again, or about the exception that it is."""
+    """Close a question as not answerable; nobody is asked about its group again, or about the exception that it is.
+
+    A group that is replaced stays so.
+    """
     close(connection, row.id, QuestionState.FLAGGED, now)
     connection.execute(update(questions).where(questions.c.id == row.id).values(comment=comment))
     if row.parent_id is None:
-        connection.execute(update(groups).where(groups.c.id == row.group_id).values(state=GroupState.FLAGGED))
+        there = (groups.c.id == row.group_id) & (groups.c.state != GroupState.REPLACED)
+        connection.execute(update(groups).where(there).values(state=GroupState.FLAGGED))
 
 
 def close(connection: Connection, question_id: int, state: QuestionState, now: datetime) -> None:

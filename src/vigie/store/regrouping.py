@@ -8,12 +8,21 @@ from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 import polars as pl
-from sqlalchemy import Connection, Row, delete, insert, literal, or_, select, update
+from sqlalchemy import Connection, Row, delete, func, insert, literal, or_, select, update
 
 from vigie.store.bulk import among, chunks, frame, storable
 from vigie.store.engine import Database, Lock
 from vigie.store.grouping import digest
-from vigie.store.tables import GroupState, QuestionState, audit_draws, groups, pool_state, questions, samples
+from vigie.store.tables import (
+    GroupState,
+    QuestionState,
+    annotations,
+    audit_draws,
+    groups,
+    pool_state,
+    questions,
+    samples,
+)
 
 Refine = Callable[[Sequence[str]], Sequence[str]]
 """What returns the templates that messages have now."""
@@ -95,8 +104,7 @@ class Regrouping:
             shares = {place: total * len(rows) // len(kept) for place, rows in places.items()}
             shares = dict.fromkeys([one for one in sorted(answered) if one != template], 0) | shares
             made = [_make(connection, base, place, shares[place], places.get(place, [])) for place in sorted(shares)]
-            state = GroupState.REPLACED if is_split else GroupState.OPEN
-            state = GroupState.FLAGGED if base.state == GroupState.FLAGGED else state
+            state = GroupState.REPLACED if is_split else _again(connection, base, [base.id, *family])
             values = {"count": total - sum(shares.values()), "state": state}
             connection.execute(update(groups).where(groups.c.id == base.id).values(values))
             if is_split:
@@ -125,8 +133,7 @@ def _make(connection: Connection, base: Row[Any], template: str, count: int, kep
     """Add messages to the group of a refined template, which is made if need be; return its id."""
     there = _find(connection, template)
     if there is not None:
-        state = GroupState.OPEN if there.state == GroupState.REPLACED else there.state
-        values = {"count": there.n + count, "state": state}
+        values = {"count": there.n + count, "state": _again(connection, there, [there.id])}
         connection.execute(update(groups).where(groups.c.id == there.id).values(values))
         return int(there.id)
     group_id = int(connection.execute(select(pool_state.c.last_group_id)).scalar_one()) + 1
@@ -137,6 +144,18 @@ def _make(connection: Connection, base: Row[Any], template: str, count: int, kep
     _copy(connection, kept, group_id)
     _draw(connection, base.id, group_id)
     return group_id
+
+
+def _again(connection: Connection, row: Row[Any], said_of: Sequence[int]) -> GroupState:
+    """Return the state of a group that has messages again: flagged where nobody answered about some groups since it was."""
+    if row.state != GroupState.REPLACED:
+        return GroupState(row.state)
+    whole = (questions.c.group_id == row.id) & questions.c.parent_id.is_(None)
+    flags = select(func.max(questions.c.closed_at)).where(whole, questions.c.state == QuestionState.FLAGGED)
+    words = select(func.max(annotations.c.created_at)).where(among(connection, annotations.c.group_id, said_of))
+    flagged, said = connection.execute(flags).scalar(), connection.execute(words).scalar()
+    is_flagged = flagged is not None and (said is None or said <= flagged)
+    return GroupState.FLAGGED if is_flagged else GroupState.OPEN
 
 
 def _copy(connection: Connection, kept: Sequence[Row[Any]], group_id: int) -> None:

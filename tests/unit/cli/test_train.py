@@ -30,6 +30,7 @@ def a_training(*, promote: bool = True) -> Trained:
         seconds=1.234,
         data=DataSet(pl.Series([], dtype=pl.String), pl.DataFrame()),
         held_out={},
+        splits={},
     )
 
 

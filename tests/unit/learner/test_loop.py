@@ -15,9 +15,10 @@ from vigie.classifiers.hybrid import HybridClassifier
 from vigie.classifiers.linear import LinearClassifier
 from vigie.errors import ModelError, UnavailableError
 from vigie.features.encoder_cache import embeddings
-from vigie.labels import Dimension, QuestionKind
+from vigie.labels import Annotation, Dimension, Purpose, QuestionKind
 from vigie.learner import Learner, Plan, asking
 from vigie.learner.embedding import SLICE, ready
+from vigie.learner.saver import Saver
 from vigie.learner.savings import latest
 from vigie.store import Store, utc_now
 from vigie.strategies.uncertainty import Margin
@@ -444,3 +445,48 @@ def test_step_when_looking_for_doubts_fails_then_it_is_said_and_training_goes_on
     assert registry.champion() == "1"
     assert learner.details()["problem"] == "looking for doubtful answers failed: no doubt"
     assert checking.planned
+
+
+def test_step_when_a_template_is_split_then_second_looks_and_savings_know_its_parts(
+    store: Store, make_learner: LearnerMaker, clock: SettableClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = {f"worker 123{n} ended {n % 2}": ("info", "error")[n % 2] for n in range(8)}
+    template = "worker <num> ended <num>"
+    store.record("more", a_labelled_batch(*[template] * 8, texts=list(lines), offset=10_000))
+    group = store.pool.find(template)
+    assert group is not None
+    answer(store, 10)
+    said = [
+        Annotation(group.id, "severity", label, "ann", Purpose.TRAIN, clock(), message=text)
+        for text, label in lines.items()
+    ]
+    store.annotations.add(said)
+    seen: dict[str, list[str]] = {}
+
+    class Noting(Checking):
+        def doubt(self, effective: pl.DataFrame, *, labels: pl.DataFrame, held_out: Any, dimensions: Any) -> None:
+            seen["doubt"] = effective["template"].to_list()
+            assert set(labels["template"]) <= set(effective["template"])
+
+        def plan(self, effective: pl.DataFrame) -> None:
+            seen["plan"] = effective["template"].to_list()
+
+    def step(_: Saver, __: object, effective: pl.DataFrame, *___: object, **____: object) -> None:
+        seen["save"] = effective["template"].to_list()
+
+    monkeypatch.setattr(Saver, "step", step)
+    learner = make_learner().check_with(Noting())
+
+    learner.step()
+
+    assert learner.details()["problem"] is None
+    for templates in (seen["doubt"], seen["plan"], seen["save"]):
+        assert {one for one in templates if one.startswith("worker")} == {
+            "worker <num> ended 0",
+            "worker <num> ended 1",
+        }
+
+    seen.clear()
+    again = make_learner().check_with(Noting())
+    again.step()
+    assert "worker <num> ended 0" in seen["plan"]

@@ -16,12 +16,14 @@ from store_fixtures import SettableClock
 from vigie.classifiers.artefact import Artefact
 from vigie.classifiers.linear import LinearClassifier
 from vigie.labelling import Labelling
-from vigie.labels import Origin
+from vigie.labels import Annotation, Origin, Purpose
 from vigie.learner import purity
 from vigie.learner.asking import Asker
-from vigie.learner.purity import Family, Guard, split
+from vigie.learner.purity import Guard
+from vigie.learner.splitting import Family, Said, split
 from vigie.learner.trainer import Trainer
 from vigie.plugins import load
+from vigie.quality.review import Review
 from vigie.rules import Rules
 from vigie.store import GroupState, Store
 from vigie.store.annotations import of_groups
@@ -209,6 +211,164 @@ def test_split_when_the_contradiction_is_taken_back_then_there_is_one_group_agai
     assert {state for template, (_, state) in world.groups().items() if template != ACCESS} == {GroupState.REPLACED}
 
 
+def a_split(world: World, rng: random.Random, *, n_answers: int = 1) -> str:
+    """Let ann tell 200 and 500 apart, train, and return her line with 500."""
+    world.stream([access(status, rng=rng) for status in [200, 200, 500, 404, 200, 404]])
+    world.say("disk full", severity="warning")
+    for _ in range(n_answers):
+        world.say(access(200, rng=rng), severity="info")
+    exception = access(500, rng=rng)
+    world.say(exception, severity="error")
+    assert world.train() == {ACCESS: (3,)}
+    return exception
+
+
+@pytest.mark.parametrize("same_line", [True, False])
+def test_split_when_she_corrects_what_she_said_of_a_part_then_the_other_part_stays(
+    world: World, *, same_line: bool
+) -> None:
+    rng = random.Random(1)
+    exception = a_split(world, rng)
+
+    world.say(exception if same_line else access(500, rng=rng), severity="warning")
+
+    assert world.train() == {ACCESS: (3,)}
+    assert world.label_of(access(500, rng=rng)) == ("warning", Origin.HUMAN)
+    assert world.label_of(access(200, rng=rng)) == ("info", Origin.HUMAN)
+
+
+@pytest.mark.parametrize("label", ["warning", "info"])
+def test_split_when_somebody_disagrees_about_a_part_then_that_part_alone_is_disputed(world: World, label: str) -> None:
+    rng = random.Random(1)
+    a_split(world, rng, n_answers=5)
+
+    world.say(access(500, rng=rng), "bob", severity=label)
+
+    assert world.train() == {ACCESS: (3,)}
+    assert world.label_of(access(200, rng=rng)) == ("info", Origin.HUMAN)
+    assert world.label_of(access(500, rng=rng))[1] == Origin.MODEL
+    assert world.registry.records[-1].n_examples == 2  # 200 and the disk
+
+
+def test_split_when_people_disagree_about_a_part_before_the_training_then_the_parts_are_told_apart(
+    world: World,
+) -> None:
+    rng = random.Random(1)
+    world.stream([access(status, rng=rng) for status in [200, 200, 500, 404, 200, 404]])
+    world.say(access(500, rng=rng), "bob", severity="warning")
+    world.say(access(500, rng=rng), severity="error")
+    world.say(access(200, rng=rng), severity="info")
+
+    assert world.train() == {ACCESS: (3,)}
+    assert world.label_of(access(200, rng=rng)) == ("info", Origin.HUMAN)
+
+
+def test_split_when_most_come_to_say_the_same_of_all_parts_then_there_is_one_group_again(world: World) -> None:
+    rng = random.Random(1)
+    a_split(world, rng)
+
+    for who in ("bob", "carl"):
+        world.say(access(500, rng=rng), who, severity="info")
+
+    assert world.train() == {}
+    assert world.groups()[ACCESS] == (6, GroupState.ANSWERED)
+
+
+def test_flag_when_the_group_was_split_meanwhile_then_it_is_replaced_still_and_comes_back(world: World) -> None:
+    rng = random.Random(1)
+    world.stream([access(status, rng=rng) for status in [200, 200, 500, 404, 200]])
+    asked = world.labelling.ask("carl", 1)[0]
+    world.say(access(200, rng=rng), severity="info")
+    world.say(access(500, rng=rng), "bob", severity="error")
+    world.train()
+
+    world.labelling.flag(asked.question.id, "carl")
+
+    assert world.groups()[ACCESS] == (0, GroupState.REPLACED)
+    world.clock.forward(1)
+    world.say(access(500, rng=rng), "bob", severity="info")
+    assert world.train() == {}
+    assert world.groups()[ACCESS] == (5, GroupState.ANSWERED)
+    assert {state for one, (_, state) in world.groups().items() if one != ACCESS} == {GroupState.REPLACED}
+
+
+def test_split_when_the_group_was_flagged_after_its_answers_then_it_is_replaced_as_well(world: World) -> None:
+    rng = random.Random(1)
+    world.stream([access(status, rng=rng) for status in [200, 200, 500, 404, 200]])
+    asked = world.labelling.ask("carl", 1)[0]
+    world.say(access(200, rng=rng), severity="info")
+    world.say(access(500, rng=rng), "bob", severity="error")
+    world.clock.forward(1)
+    world.labelling.flag(asked.question.id, "carl")
+    world.train()
+    assert world.groups()[ACCESS] == (0, GroupState.REPLACED)
+
+    world.say(access(500, rng=rng), "bob", severity="info")
+
+    assert world.train() == {}
+    assert world.groups()[ACCESS] == (5, GroupState.ANSWERED)
+
+
+def test_split_when_a_part_was_flagged_then_it_is_not_asked_about_when_it_comes_again(world: World) -> None:
+    rng = random.Random(1)
+    exception = a_split(world, rng)
+    part = ACCESS.replace("<num>", "404")
+    flagged = next(one for one in world.labelling.ask("carl", 5) if one.question.template == part)
+    world.labelling.flag(flagged.question.id, "carl")
+    world.say(exception, severity="info")
+    assert world.train() == {}
+    assert world.groups()[part] == (0, GroupState.REPLACED)
+
+    world.say(exception, severity="error")
+
+    assert world.train() == {ACCESS: (3,)}
+    assert world.groups()[part] == (2, GroupState.FLAGGED)
+    assert world.ask() == []
+
+
+def test_review_when_a_split_resolved_a_contradiction_then_nobody_disagrees(world: World) -> None:
+    rng = random.Random(1)
+    world.stream([access(status, rng=rng) for status in [200, 200, 500, 404, 200]])
+    world.say(access(200, rng=rng), severity="info")
+    world.say(access(500, rng=rng), "bob", severity="error")
+    splits: dict[str, Sequence[int]] = {}
+    review = Review(
+        world.store,
+        dimensions=lambda: DIMENSIONS,
+        too_fast_seconds=lambda: 0.4,
+        clock=world.clock,
+        regrouped=lambda told: Guard(world.store, LOGS).effective(told, splits),
+        version=lambda: tuple(splits),
+    )
+    assert review.numbers()["disagreements"] == review.disagreements().total == 1
+
+    splits |= world.train()
+
+    assert review.numbers()["disagreements"] == review.disagreements().total == 0
+    assert [one["n_compared"] for one in review.numbers()["annotators"]] == [0, 0]
+    world.say(access(500, rng=rng), "carl", severity="warning")
+    (case,) = review.disagreements().cases
+    assert case.template == ACCESS.replace("<num>", "500")
+    assert [one.annotator for one in case.answers] == ["bob", "carl"]
+    review.settle(case.group_id, {"severity": "warning"}, "rev")
+    assert world.train() == splits
+    assert world.label_of(access(500, rng=rng)) == ("warning", Origin.HUMAN)
+    assert world.label_of(access(200, rng=rng)) == ("info", Origin.HUMAN)
+
+
+def test_split_when_a_reviewer_settles_a_part_then_the_other_part_stays(world: World) -> None:
+    rng = random.Random(1)
+    a_split(world, rng)
+    part = world.store.pool.find(ACCESS.replace("<num>", "500"))
+    assert part is not None
+
+    world.store.checks.settle([Annotation(part.id, "severity", "warning", "rev", Purpose.TRAIN, world.clock())])
+
+    assert world.train() == {ACCESS: (3,)}
+    assert world.label_of(access(500, rng=rng)) == ("warning", Origin.HUMAN)
+    assert world.label_of(access(200, rng=rng)) == ("info", Origin.HUMAN)
+
+
 def test_split_when_no_hidden_part_repeats_then_it_stays_a_disagreement(world: World) -> None:
     world.stream([f"user {n} logged in after {n} ms" for n in range(1000, 1008)])
     world.say("user 1001 logged in after 1001 ms", severity="info")
@@ -273,7 +433,7 @@ def test_split_of_an_audited_group_then_its_parts_never_train(world: World) -> N
 
 def a_family(said: Mapping[str, str], *more: str) -> Family:
     template = LOGS.normalise(pl.Series(list(said)[:1]))[0]
-    return Family(template, [(text, "severity", label) for text, label in said.items()], sorted({*said, *more}))
+    return Family(template, [Said(text, "severity", label) for text, label in said.items()], sorted({*said, *more}))
 
 
 def test_split_when_a_duration_separates_as_well_then_the_code_is_chosen() -> None:
@@ -315,10 +475,17 @@ def test_split_when_only_two_messages_are_known_then_only_a_small_number_by_itse
 
 
 def test_split_when_the_same_message_has_two_labels_then_there_is_none() -> None:
-    said = [("worker ended 0", "severity", "info"), ("worker ended 0", "severity", "error")]
+    said = [Said("worker ended 0", "severity", label) for label in ("info", "error")]
     family = Family(
-        "worker ended <num>", [*said, ("worker ended 1", "severity", "info")], ["worker ended 0", "worker ended 1"]
+        "worker ended <num>", [*said, Said("worker ended 1", "severity", "info")], ["worker ended 0", "worker ended 1"]
     )
+
+    assert split(family, LOGS) == ()
+
+
+def test_split_when_people_disagree_about_most_values_then_there_is_none() -> None:
+    said = [Said(f"worker {n % 7} run {n}", "severity", ("info", "error")[n % 2]) for n in range(21)]
+    family = Family("worker <num> run <num>", said, sorted(one.message for one in said))
 
     assert split(family, LOGS) == ()
 

@@ -156,7 +156,12 @@ def test_accuracy_view_when_it_is_measured_then_value_interval_and_number_are_to
     [
         (EN, 5, "42\N{EN DASH}98%", "5 audit answers say no more"),
         (EN, 1, "42\N{EN DASH}98%", "1 audit answer says no more"),
-        (FR, 5, "42\N{EN DASH}98\N{NO-BREAK SPACE}%", "5 réponses de contrôle n\N{RIGHT SINGLE QUOTATION MARK}en disent pas plus"),
+        (
+            FR,
+            5,
+            "42\N{EN DASH}98\N{NO-BREAK SPACE}%",
+            "5 réponses de contrôle n\N{RIGHT SINGLE QUOTATION MARK}en disent pas plus",
+        ),
     ],
 )
 def test_accuracy_view_when_its_interval_is_wide_then_no_single_number_is_told(
