@@ -46,6 +46,10 @@ class Answer:
         Whose prediction the person saw.
     duration_seconds
         How long it took.
+    is_exception
+        Whether it is about this message alone, not about the rest of its group.
+    settled
+        Whether a reviewer settled it, so that it wins over what others said.
     line
         Where it stands in the file, from 1; no part of the answer itself.
     """
@@ -60,6 +64,8 @@ class Answer:
     comment: str = ""
     model_version: str | None = None
     duration_seconds: float | None = None
+    is_exception: bool = False
+    settled: bool = False
     line: int = field(default=0, compare=False)
 
 

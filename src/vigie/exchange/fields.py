@@ -13,6 +13,8 @@ from vigie.store.bulk import storable
 _LAST_SECOND = 253_402_300_799
 """Of the year 9999, since 1970; larger numbers are milliseconds."""
 
+_FLAGS = {"": False, "false": False, "0": False, "0.0": False, "true": True, "1": True, "1.0": True}
+
 
 @dataclass(frozen=True, slots=True)
 class Row:
@@ -86,6 +88,14 @@ class Row:
         if not math.isfinite(number):
             raise self.wrong(f"{name!r} is {found[:40]!r}; expected a number")
         return number
+
+    def flag(self, name: str) -> bool:
+        """Return whether something is so: true or false, or 1 or 0; not where it is missing, null or empty."""
+        found = self.values.get(name)
+        word = str(found).lower() if isinstance(found, bool) else (self.word(name) or "").lower()
+        if word not in _FLAGS:
+            raise self.wrong(f"{name!r} is {word[:40]!r}; expected true or false")
+        return _FLAGS[word]
 
     def time(self, name: str) -> datetime | None:
         """Return an aware time from ISO 8601 (without a zone: UTC) or seconds since 1970; None where there is none."""

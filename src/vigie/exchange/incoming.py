@@ -1,7 +1,7 @@
 """Answers into the store: looked at first, then brought in, each once."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import islice
@@ -14,6 +14,8 @@ from vigie.exchange.ledger import Ledger
 from vigie.labels import Annotation, Dimension, Purpose, QuestionKind
 from vigie.store import QuestionState, Store
 from vigie.store.annotations import Refusal
+from vigie.store.elsewhere import Note
+from vigie.store.tables import MAX_MESSAGE_CHARACTERS
 
 BATCH = 5_000
 _LISTED = 30
@@ -93,7 +95,8 @@ def examine(answers: Iterable[Answer], expected: Expected, on_row: Callable[[int
     Raises
     ------
     LabelError
-        Labels or dimensions are unknown and not to be skipped; all are named, with how often they occur.
+        Labels or dimensions are unknown and not to be skipped; all are named, with how often they occur. Or an exception is
+        too long to be kept, without which nobody knows what it is about.
     SettingsError
         The file cannot be read; from the reader.
     """
@@ -105,6 +108,11 @@ def examine(answers: Iterable[Answer], expected: Expected, on_row: Callable[[int
             continue
         found.n_rows += 1
         found.statuses[answer.status] += 1
+        if answer.is_exception and len(answer.text) > MAX_MESSAGE_CHARACTERS:
+            raise LabelError(
+                f"line {answer.line}: an exception has {len(answer.text):,} characters; expected at most "
+                f"{MAX_MESSAGE_CHARACTERS:,}: leave it out, or say 'false' under is_exception; nothing was written"
+            )
         for dimension, label in answer.labels.items():
             if not expected.knows(dimension, expected.label(dimension, label)):
                 found.unknown.setdefault(dimension, Counter())[label] += 1
@@ -150,13 +158,16 @@ def bring_in(
         ledger = Ledger(store.annotations.about(sorted(set(group_ids.values()))), found)
         # The last word of a person holds, so the words go in in the order in which they were said.
         pairs = sorted(zip(batch, templates, strict=True), key=lambda pair: pair[0].created_at or now)
-        new: list[tuple[Annotation, str | None]] = []
+        excepted = {(one.annotator, one.text) for one in batch if one.is_exception and one.status is Status.ANSWERED}
+        new: list[tuple[Annotation, Note]] = []
         for answer, template in pairs:
+            message = _message(answer, excepted)
             rows = _rows(answer, template, group_ids[template], audited, now)
-            entered = [(row, name) for row, name, dated in rows if ledger.enter(row, name, dated=dated)]
+            said = [(replace(row, message=message), note, dated) for row, note, dated in rows]
+            entered = [(row, note) for row, note, dated in said if ledger.enter(row, note, dated=dated)]
             found.n_answers += bool(entered)
             new += entered
-        store.annotations.add([row for row, _ in new], names=[name for _, name in new])
+        store.annotations.add([row for row, _ in new], notes=[note for _, note in new])
         refused = [
             _refusal_of(answer, group_ids[template], now) for answer, template in pairs if answer.status in _LEFT
         ]
@@ -178,10 +189,11 @@ def _groups(batch: Sequence[Answer], templates: pl.Series, store: Store) -> dict
 
 def _rows(
     answer: Answer, template: str, group_id: int, audited: frozenset[int], now: datetime
-) -> Iterator[tuple[Annotation, str | None, bool]]:
-    """Return the annotations of an answer, each with the name of the answer and whether it has a time of its own."""
+) -> Iterator[tuple[Annotation, Note, bool]]:
+    """Return the annotations of an answer, each with what is known of it and whether it has a time of its own."""
     annotator, time = answer.annotator or "", answer.created_at or now
-    ours = name_of(template, annotator, time)
+    name = None if answer.id == name_of(template, annotator, time) else answer.id
+    note = Note(name, answer.is_exception, answer.settled and answer.status is Status.ANSWERED)
     for dimension, label in answer.labels.items():
         row = Annotation(
             group_id=group_id,
@@ -192,10 +204,18 @@ def _rows(
             created_at=time,
             model_version=answer.model_version,
             duration_seconds=answer.duration_seconds,
-            # Tools do not say which message was in view when an answer was taken back: all that was said goes.
-            message=None if answer.status is Status.WITHDRAWN else answer.text,
         )
-        yield row, None if answer.id == ours else answer.id, answer.created_at is not None
+        yield row, note, answer.created_at is not None
+
+
+def _message(answer: Answer, excepted: Collection[tuple[str | None, str]]) -> str | None:
+    """Return the message that an answer is about; None for the whole group."""
+    if answer.is_exception:
+        return answer.text
+    # Tools do not say which message was in view when an answer was taken back: all that was said goes. And beside an answer
+    # about the whole group stands any of its messages, also one that was excepted then.
+    is_whole = answer.status is Status.WITHDRAWN or (answer.annotator, answer.text) in excepted
+    return None if is_whole else answer.text
 
 
 def _refusal_of(answer: Answer, group_id: int, now: datetime) -> Refusal:

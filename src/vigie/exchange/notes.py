@@ -27,6 +27,8 @@ def notes(answer: Answer) -> dict[str, Any]:
         "comment": answer.comment or None,
         "model_version": answer.model_version,
         "duration_seconds": answer.duration_seconds,
+        "is_exception": answer.is_exception or None,
+        "settled": answer.settled or None,
     }
     return {name: value for name, value in noted.items() if value is not None}
 
@@ -61,6 +63,8 @@ def restored(answer: Answer, row: Row) -> Answer:
         comment=noted.word("comment") or "",
         model_version=noted.word("model_version"),
         duration_seconds=noted.number("duration_seconds"),
+        is_exception=noted.flag("is_exception"),
+        settled=noted.flag("settled"),
     )
 
 

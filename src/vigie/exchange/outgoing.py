@@ -23,6 +23,8 @@ _ONE_ANSWER = (
     "duration_seconds",
     "message",
     "answer_id",
+    "is_exception",
+    "settled",
     "withdrawn",
     "nth",
 )
@@ -102,6 +104,8 @@ def _answer(row: Mapping[str, Any], texts: Mapping[int, str]) -> Answer:
         purpose=Purpose(row["purpose"]),
         model_version=row["model_version"],
         duration_seconds=row["duration_seconds"],
+        is_exception=row["is_exception"],
+        settled=row["settled"],
     )
 
 

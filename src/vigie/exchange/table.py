@@ -30,6 +30,8 @@ COLUMNS = pl.Schema(
         "comment": pl.String(),
         "model_version": pl.String(),
         "duration_seconds": pl.Float64(),
+        "is_exception": pl.Boolean(),
+        "settled": pl.Boolean(),
     }
 )
 """What stands beside the columns of the dimensions."""
@@ -65,7 +67,7 @@ def write_csv(answers: Iterable[Answer], file: Path, dimensions: Sequence[Dimens
     with text_file(file) as stream:
         writer = csv.writer(stream, lineterminator="\r\n")  # RFC 4180; so a lone carriage return is quoted, too
         writer.writerow(_columns(dimensions))
-        writer.writerows(_plain(answer, dimensions).values() for answer in answers)
+        writer.writerows(map(_cell, _plain(answer, dimensions).values()) for answer in answers)
 
 
 def write_jsonl(answers: Iterable[Answer], file: Path, dimensions: Sequence[Dimension]) -> None:
@@ -102,9 +104,16 @@ def _plain(answer: Answer, dimensions: Sequence[Dimension]) -> dict[str, Any]:
         "comment": answer.comment or None,
         "model_version": answer.model_version,
         "duration_seconds": answer.duration_seconds,
+        "is_exception": answer.is_exception,
+        "settled": answer.settled,
     }
     labels = {_column(one.name): answer.labels.get(one.name) for one in dimensions}
     return {name: values[name] if name in values else labels[name] for name in _columns(dimensions)}
+
+
+def _cell(value: Any) -> Any:
+    """Return a value as CSV has it; true and false as other programs write them."""
+    return str(value).lower() if isinstance(value, bool) else value
 
 
 def _answer(row: Row, reading: Reading) -> Answer:
@@ -120,6 +129,8 @@ def _answer(row: Row, reading: Reading) -> Answer:
         comment=row.word("comment") or "",
         model_version=row.word("model_version"),
         duration_seconds=row.number("duration_seconds"),
+        is_exception=row.flag("is_exception"),
+        settled=row.flag("settled"),
         line=row.line,
     )
 

@@ -10,7 +10,9 @@ from sqlalchemy import ColumnElement, Connection, Select, Subquery, and_, delete
 
 from vigie.errors import QuestionError
 from vigie.labels import Annotation, QuestionKind
+from vigie.store import elsewhere
 from vigie.store.bulk import among, chunks, frame, storable
+from vigie.store.elsewhere import Note
 from vigie.store.engine import Database, Lock
 from vigie.store.listener import Listener, heard, spoken
 from vigie.store.tables import (
@@ -48,7 +50,7 @@ class Annotations:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def add(self, answers: Sequence[Annotation], *, names: Sequence[str | None] | None = None) -> list[int]:
+    def add(self, answers: Sequence[Annotation], *, notes: Sequence[Note] | None = None) -> list[int]:
         """Append annotations, all or none, and return their ids in the same order.
 
         Questions about these groups that nobody holds are withdrawn. It is on disk when this returns.
@@ -57,9 +59,8 @@ class Annotations:
         ----------
         answers
             What to append.
-        names
-            What the answer that each is part of is called where it comes from, None for those given here; in the same
-            order.
+        notes
+            What is known of each that was made elsewhere, in the same order; left out for those made here.
 
         Raises
         ------
@@ -71,8 +72,9 @@ class Annotations:
         with self._database.write(Lock.POOL, Lock.QUESTIONS, durable=True) as connection:
             group_ids = sorted({answer.group_id for answer in answers})
             _check(connection, group_ids)
-            ids = append(connection, answers)
-            _name(connection, ids, names or ())
+            noted = notes or [Note()] * len(answers)
+            ids = append(connection, elsewhere.with_questions(connection, answers, noted))
+            elsewhere.note(connection, ids, noted)
             for part in chunks(group_ids):
                 update_states(connection, part)
                 _drop_questions(connection, part)
@@ -143,15 +145,17 @@ class Annotations:
 
         Returns
         -------
-        Columns ``id``, ``group_id``, ``dimension``, ``annotator``, ``label``, ``created_at``, ``answer_id``: what the
-        answer is called where it comes from, null for those given here.
+        Columns ``id``, ``group_id``, ``dimension``, ``annotator``, ``label``, ``created_at``, ``message``, ``is_exception``
+        (Boolean), ``answer_id``: what the answer is called where it comes from, null for those given here.
         """
-        names = ("id", "group_id", "dimension", "annotator", "label", "created_at")
-        query = select(*(annotations.c[name] for name in names), answer_ids.c.answer_id)
+        names = ("id", "group_id", "dimension", "annotator", "label", "created_at", "message")
+        query = select(*(annotations.c[name] for name in names), questions.c.parent_id, answer_ids.c.answer_id)
+        query = query.outerjoin(questions, questions.c.id == annotations.c.question_id)
         query = query.outerjoin(answer_ids, answer_ids.c.annotation_id == annotations.c.id)
         with self._database.read() as connection:
             wanted = query.where(among(connection, annotations.c.group_id, group_ids))
-            return frame(connection, wanted.order_by(annotations.c.id))
+            rows = frame(connection, wanted.order_by(annotations.c.id))
+        return rows.with_columns(is_exception=pl.col("parent_id").is_not_null()).drop("parent_id")
 
     def names(self) -> pl.DataFrame:
         """Return what imported answers are called where they come from: ``annotation_id``, ``answer_id``."""
@@ -252,12 +256,6 @@ def _drop_questions(connection: Connection, group_ids: Sequence[int]) -> None:
     whole = open_now & questions.c.parent_id.is_(None)
     connection.execute(delete(questions).where(whole, questions.c.step.is_(None)))
     connection.execute(update(questions).where(whole).values(state=QuestionState.DROPPED))
-
-
-def _name(connection: Connection, ids: Sequence[int], names: Sequence[str | None]) -> None:
-    named = [{"annotation_id": i, "answer_id": storable(name)} for i, name in zip(ids, names, strict=False) if name]
-    if named:
-        connection.execute(insert(answer_ids), named)
 
 
 def _unknown(connection: Connection, refusals: Sequence[Refusal], group_ids: Sequence[int]) -> list[Refusal]:

@@ -11,8 +11,8 @@ from builders import NOON, a_dimension, a_labelled_batch
 from vigie.errors import LabelError
 from vigie.exchange import FORMATS, Answer, Expected, Findings, Reading, Status, bring_in, examine, given, sift
 from vigie.exchange import incoming as module
-from vigie.labels import Purpose
-from vigie.store import Store
+from vigie.labels import Annotation, Check, Purpose
+from vigie.store import CheckDraft, Store
 from vigie.text import normaliser
 
 DIMENSIONS = [a_dimension(), a_dimension("kind", ("disk", "net"))]
@@ -283,3 +283,101 @@ def test_round_trip_when_the_history_goes_along_then_it_is_the_same_there(
 
     assert given(second.annotations, history=True) == given(first.annotations, history=True)
     assert given(second.annotations) == given(first.annotations)
+
+
+TEXTS = ["job 1 ended 0", "job 2 ended 1", "job 3 ended 0", "job 4 ended 7"]
+
+
+def with_an_exception(store: Store) -> None:
+    store.record("kafka", a_labelled_batch(*["job <num> ended <num>"] * 4, texts=TEXTS))
+    question = store.questions.lease("ann", 1, 600)[0]
+    store.questions.answer(question.id, "ann", {"severity": "error"}, exceptions=[TEXTS[1]], lease_seconds=600)
+    store.questions.answer(store.questions.exceptions(question.id)[0].id, "ann", {"severity": "warning"})
+
+
+def with_settled_labels(store: Store) -> None:
+    store.record("kafka", a_labelled_batch(*["disk full"] * 2))
+    group_id = int(store.pool.counts()["group_id"][0])
+    for second, (who, label) in enumerate([("ann", "error"), ("bob", "warning"), ("eve", "warning")]):
+        time = NOON + timedelta(seconds=second)
+        said = Annotation(group_id, "severity", label, who, Purpose.TRAIN, time, message="disk full")
+        store.annotations.add([said])
+    time = NOON + timedelta(seconds=9)
+    store.checks.settle([Annotation(group_id, "severity", "error", "rev", Purpose.TRAIN, time)])
+
+
+def with_an_answer_about_the_whole_group(store: Store) -> None:
+    """The newest message, which is exported beside the answer, is the one that is an exception."""
+    with_an_exception(store)
+    group_id = int(store.pool.counts()["group_id"][0])
+    store.checks.replace([CheckDraft(group_id, Check.DOUBT, asked_of="ann")], Check.DOUBT)
+    question = store.questions.lease("ann", 1, 600)[0]
+    store.questions.answer(question.id, "ann", {"severity": "info"}, exceptions=[TEXTS[3]], lease_seconds=600)
+    store.questions.answer(store.questions.exceptions(question.id)[0].id, "ann", {"severity": "warning"})
+
+
+MAKERS = [with_an_exception, with_settled_labels, with_an_answer_about_the_whole_group]
+
+
+@pytest.mark.parametrize(
+    ("name", "make"),
+    # Argilla has one response of a person to a question about a message.
+    [(name, make) for name in FORMATS for make in MAKERS if make is not MAKERS[2] or FORMATS[name].has_history],
+)
+def test_import_of_an_export_then_exceptions_and_what_was_settled_are_as_they_were(
+    name: str, make: Callable[[Store], None], new_store: StoreMaker, tmp_path: Path
+) -> None:
+    here, there = new_store(), new_store()
+    make(here)
+    kind = FORMATS[name]
+    kind.write(given(here.annotations), tmp_path / "answers", DIMENSIONS)
+
+    for _ in range(2):
+        imported(list(kind.read(tmp_path / "answers", Reading(DIMENSIONS))), there)
+
+    columns = ("annotator", "dimension", "label", "settled", "created_at")
+    effective = [store.annotations.effective().select(columns).sort(columns) for store in (here, there)]
+    assert effective[0].equals(effective[1])
+    exceptions = [
+        store.annotations.told().filter("is_exception").select("message", "label").rows() for store in (here, there)
+    ]
+    assert exceptions[0] == exceptions[1]
+    answers = [given(store.annotations) for store in (here, there)]
+    assert [(one.labels, one.is_exception, one.settled) for one in answers[0]] == [
+        (one.labels, one.is_exception, one.settled) for one in answers[1]
+    ]
+    assert there.questions.undo("ann") is None
+
+
+def test_import_when_the_rest_of_a_group_is_not_answered_then_it_is_still_asked_about(store: Store) -> None:
+    imported([Answer(TEXTS[1], {"severity": "error"}, "ann", NOON, is_exception=True)], store)
+
+    assert store.pool.unlabelled().height == 1
+
+
+def test_import_when_an_exception_was_taken_back_then_the_rest_stays(store: Store) -> None:
+    said = [
+        Answer(TEXTS[0], {"severity": "error"}, "ann", NOON),
+        Answer(TEXTS[1], {"severity": "info"}, "ann", NOON + timedelta(seconds=1), is_exception=True),
+        Answer(
+            TEXTS[1],
+            {"severity": "info"},
+            "ann",
+            NOON + timedelta(seconds=2),
+            status=Status.WITHDRAWN,
+            is_exception=True,
+        ),
+    ]
+
+    imported(said, store)
+
+    assert store.annotations.told().select("message", "label").rows() == [(TEXTS[0], "error")]
+
+
+def test_import_when_an_exception_is_too_long_to_be_kept_then_it_is_refused(store: Store) -> None:
+    answer = Answer("x" * 20_001, {"severity": "error"}, "ann", NOON, is_exception=True, line=7)
+
+    with pytest.raises(LabelError, match=r"line 7: an exception has 20,001 characters"):
+        imported([answer], store)
+
+    assert store.annotations.count() == 0

@@ -12,6 +12,7 @@ from vigie.exchange import Answer, Status, dimensions_of, format_named, given, s
 from vigie.exchange.answers import name_of
 from vigie.labels import Annotation, Purpose
 from vigie.store import Store
+from vigie.store.elsewhere import Note
 
 LATER = NOON + timedelta(minutes=1)
 
@@ -64,7 +65,9 @@ def test_given_when_answers_are_about_several_groups_then_each_group_stands_toge
 
 
 def test_given_when_minds_changed_then_what_holds_and_the_history_on_request(store: Store) -> None:
-    store.annotations.add([an_annotation(store, "a", "info"), an_annotation(store, "b", "info")], names=["17", None])
+    store.annotations.add(
+        [an_annotation(store, "a", "info"), an_annotation(store, "b", "info")], notes=[Note("17"), Note()]
+    )
     store.annotations.add([an_annotation(store, "a", "error", created_at=LATER)])
     store.annotations.add([an_annotation(store, "b", None, created_at=LATER)])
 

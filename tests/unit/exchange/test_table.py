@@ -41,8 +41,8 @@ def test_csv_when_a_cell_has_lines_then_the_line_of_the_row_is_where_it_starts(t
 
 
 def test_csv_when_every_column_is_there_then_all_of_the_answer(tmp_path: Path) -> None:
-    header = "id,text,severity,label:status,annotator,created_at,status,purpose,comment,model_version,duration_seconds"
-    row = "17,a,info,up,ann,2026-11-21T12:00:00Z,withdrawn,audit,why,3,2.5"
+    header = "id,text,severity,label:status,annotator,created_at,status,purpose,comment,model_version,duration_seconds,is_exception,settled"
+    row = "17,a,info,up,ann,2026-11-21T12:00:00Z,withdrawn,audit,why,3,2.5,true,1"
 
     assert read(tmp_path, f"{header}\n{row}\n") == [
         Answer(
@@ -56,6 +56,8 @@ def test_csv_when_every_column_is_there_then_all_of_the_answer(tmp_path: Path) -
             comment="why",
             model_version="3",
             duration_seconds=2.5,
+            is_exception=True,
+            settled=True,
         )
     ]
 

@@ -10,6 +10,7 @@ from vigie.errors import QuestionError
 from vigie.labels import Annotation, Purpose, QuestionKind
 from vigie.store import Draft, GroupState, QuestionState, Store
 from vigie.store.annotations import Refusal
+from vigie.store.elsewhere import Note
 
 
 @pytest.fixture
@@ -178,7 +179,9 @@ def test_add_when_many_are_imported_then_all_groups_are_answered(store: Store) -
 
 def test_about_when_answers_came_with_names_then_they_stand_beside_them(store: Store, groups: Sequence[int]) -> None:
     a, b = groups
-    store.annotations.add([an_annotation(a), an_annotation(b), an_annotation(a, None)], names=[None, "1001", None])
+    store.annotations.add(
+        [an_annotation(a), an_annotation(b), an_annotation(a, None)], notes=[Note(), Note("1001"), Note()]
+    )
 
     about = store.annotations.about([a, b])
 
