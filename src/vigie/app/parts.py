@@ -12,6 +12,7 @@ from pydantic import ConfigDict, PydanticSchemaGenerationError, TypeAdapter, Val
 from vigie import plugins
 from vigie.errors import SettingsError, UnknownPartError
 from vigie.parameters import call, flat
+from vigie.quality.planning import Shares
 from vigie.rules import Rules
 from vigie.settings import Settings, place
 
@@ -134,3 +135,15 @@ def _checked(where: str, value: Any, kind: Any, where_to_change: Callable[[], st
 def _nearest(name: str, known: list[str]) -> str:
     close = difflib.get_close_matches(name, known, n=1)
     return f"; did you mean {close[0]!r}?" if close else f"; expected one of {', '.join(known)}"
+
+
+def shares(settings: Settings) -> Shares:
+    """Return how much is asked about once more, and why, as settings say."""
+    quality = settings.quality
+    return Shares(
+        second=quality.second_annotator_share,
+        gold=quality.gold_share,
+        doubts=quality.doubts,
+        too_fast_seconds=quality.too_fast_seconds,
+        seed=settings.learning.seed,
+    )

@@ -17,7 +17,7 @@ from vigie.labelling import Labelling
 from vigie.labels import Dimension
 from vigie.learner.loop import Learner, Plan
 from vigie.learner.purity import Guard
-from vigie.quality.planning import SecondLooks, Shares
+from vigie.quality.planning import SecondLooks
 from vigie.quality.review import Review
 from vigie.registry import Registry
 from vigie.rules import Rules
@@ -321,16 +321,6 @@ class Project:
         attach(None)
         if "store" in self.__dict__:
             self.store.close()
-
-    def _shares(self) -> Shares:
-        quality = self.settings.quality
-        return Shares(
-            second=quality.second_annotator_share,
-            gold=quality.gold_share,
-            doubts=quality.doubts,
-            too_fast_seconds=quality.too_fast_seconds,
-            seed=self.settings.learning.seed,
-        )
 
     def _strategy(self, part: Any) -> Strategy:
         """Build a query strategy; with rules, one that asks sooner where a rule contradicts the model."""

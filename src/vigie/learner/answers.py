@@ -12,6 +12,9 @@ from vigie.messages import label_column
 GROUP = ("group_id", "template", "count")
 """Columns that say which group a row is about."""
 
+WITHHELD = "withheld"
+"""Purpose of what may neither train nor measure: of a split template that was audited, the parts beside the one that measures."""
+
 
 @dataclass(frozen=True, slots=True)
 class Answers:
@@ -42,7 +45,8 @@ class Answers:
         Parameters
         ----------
         effective
-            As `store.annotations.effective` returns it. One audit annotation keeps its whole group out of training.
+            As `store.annotations.effective` returns it. One audit annotation keeps its whole group out of training,
+            and one that is `WITHHELD` too.
         dimensions
             What is asked now; annotations of other dimensions or labels are left out.
         """
@@ -51,7 +55,8 @@ class Answers:
         order = audited.agg(since=pl.col("created_at").min())
         measured = _wide(_first(effective.join(order, on="group_id", how="semi"), dimensions), dimensions)
         audit = measured.join(order, on="group_id").sort("since", "group_id").drop("since")
-        train = _wide(decided, dimensions).join(order, on="group_id", how="anti").sort("template")
+        held = effective.filter(pl.col("purpose") != Purpose.TRAIN)
+        train = _wide(decided, dimensions).join(held, on="group_id", how="anti").sort("template")
         return cls(train, audit, _by_template(decided.filter("unanimous")))
 
 

@@ -10,6 +10,7 @@ from functools import partial
 import polars as pl
 
 from vigie.labels import Dimension, Purpose
+from vigie.learner.answers import WITHHELD
 from vigie.learner.splitting import Family, Said, split
 from vigie.store import Store
 from vigie.store.annotations import of_groups
@@ -43,7 +44,7 @@ class Guard:
     ) -> tuple[pl.DataFrame, dict[str, tuple[int, ...]]]:
         """Bring the pool up to date; return what people say about groups, and the splits that this takes."""
         splits = self.splits(told, dimensions)
-        concerned = self._concerned(splits, told)
+        concerned = self._concerned(splits)
         if not concerned:
             return of_groups(told), splits
         self._regroup(self.effective(told, splits), splits, concerned)
@@ -70,9 +71,10 @@ class Guard:
     def effective(self, told: pl.DataFrame, splits: Mapping[str, Sequence[int]]) -> pl.DataFrame:
         """Return what people say about groups, as `store.annotations.effective`, with split groups in their parts.
 
-        One audit annotation about any part keeps all of them out of training.
+        One audit annotation about any part keeps all of them out of training. The template was drawn once, so one part measures:
+        the one first audited, of those with traffic if there are any. What is said of the others is `answers.WITHHELD`.
         """
-        concerned = self._concerned(splits, told)
+        concerned = self._concerned(splits)
         if not concerned:
             return of_groups(told)
         rows = self._with_bases(told).with_row_index("place")
@@ -96,12 +98,10 @@ class Guard:
             refine = partial(_looked_up, places=places, otherwise=base)
             self._store.regrouping.regroup(base, parts, refine, there, is_split=base in splits)
 
-    def _concerned(self, splits: Mapping[str, Sequence[int]], told: pl.DataFrame) -> list[str]:
-        """Return the templates that are split, or whose groups were: replaced, or people spoke of their parts."""
+    def _concerned(self, splits: Mapping[str, Sequence[int]]) -> list[str]:
+        """Return the templates that are split, or whose groups were."""
         replaced = pl.Series(self._store.regrouping.replaced(), dtype=pl.String)
-        stale = set(self._text.normalise(replaced) if len(replaced) else replaced)
-        if told.width:
-            stale |= set(self._with_bases(told.select("template").unique()).filter(_is_refined())["base"])
+        stale = self._text.normalise(replaced) if len(replaced) else replaced
         return sorted(base for base in {*splits, *stale} if placeholders(base))
 
     def _family(self, bases: Sequence[str], splits: Mapping[str, Sequence[int]]) -> pl.DataFrame:
@@ -130,16 +130,17 @@ class Guard:
         is_of = self._text.normalise(shown["shown"]) == shown["base"]
         believed = shown["shown"].zip_with(is_of, shown["template"])
         refined = Refinement(self._text, splits).templates(believed)
-        audited = (pl.col("purpose") == Purpose.AUDIT).any().over("base")
-        purpose = pl.when(audited).then(pl.lit(Purpose.AUDIT.value)).otherwise("purpose")
-        moved = shown.with_columns(template=refined, purpose=purpose)
+        moved = shown.with_columns(template=refined)
         known = self._store.pool.known(refined.unique().to_list())
         moved = moved.join(known, on="template", how="left", suffix="_now", maintain_order="left")
-        return moved.with_columns(group_id=pl.coalesce("group_id_now", "group_id"), count=pl.coalesce("count_now", 0))
+        counted = moved.with_columns(
+            group_id=pl.coalesce("group_id_now", "group_id"), count=pl.coalesce("count_now", 0)
+        )
+        return _audited_once(counted)
 
     def _about_messages(self, rows: pl.DataFrame) -> pl.DataFrame:
         """Return annotations of templates about which people contradict each other, with the template as masked as ``base``."""
-        rows = rows.filter(pl.col("message").is_not_null() | _is_refined())
+        rows = rows.filter(pl.col("message").is_not_null() | (pl.col("template") != pl.col("base")))
         labels = pl.col("label").n_unique().over("base", "dimension")
         contradicted = rows.filter((labels > 1).any().over("base")) if rows.height else rows
         shown = _shown(_newest(contradicted))
@@ -162,11 +163,6 @@ def _of(told: pl.DataFrame, dimensions: Sequence[Dimension]) -> pl.DataFrame:
     return told.join(known, on=["dimension", "label"], how="semi", maintain_order="left")
 
 
-def _is_refined() -> pl.Expr:
-    """Select templates that are not what masks make of them."""
-    return pl.col("template") != pl.col("base")
-
-
 def _open_still(rows: pl.DataFrame) -> pl.DataFrame:
     """Leave out what was said of a template that a reviewer settled; of a part, what they settled last speaks for it."""
     placed, here = rows.with_row_index("place"), ["group_id", "dimension"]
@@ -181,6 +177,15 @@ def _newest(rows: pl.DataFrame) -> pl.DataFrame:
     about = pl.coalesce("message", "template").alias("about")
     key = ["base", "annotator", "dimension", "about"]
     return rows.with_columns(about).unique(key, keep="last", maintain_order=True).drop("about")
+
+
+def _audited_once(moved: pl.DataFrame) -> pl.DataFrame:
+    """Let one part of each audited template measure, and the others neither measure nor train."""
+    audited = moved.filter(pl.col("purpose") == Purpose.AUDIT).sort(pl.col("count") == 0, maintain_order=True)
+    first = audited.unique("base", keep="first", maintain_order=True).select("base", measures="template")
+    measures = pl.when(pl.col("template") == pl.col("measures")).then(pl.lit(Purpose.AUDIT.value))
+    purpose = pl.when(pl.col("measures").is_null()).then("purpose").otherwise(measures.otherwise(pl.lit(WITHHELD)))
+    return moved.join(first, on="base", how="left", maintain_order="left").with_columns(purpose=purpose)
 
 
 def _looked_up(texts: Sequence[str], *, places: Mapping[str, str], otherwise: str) -> list[str]:

@@ -79,7 +79,7 @@ def marked(groups: pl.DataFrame, effective: pl.DataFrame) -> pl.DataFrame:
 
 def half_answered(effective: pl.DataFrame) -> datetime | None:
     """Return when half of what there is to learn from was answered; None before there is anything."""
-    middle: Any = effective.filter(pl.col("purpose") != Purpose.AUDIT)["created_at"].median()
+    middle: Any = effective.filter(pl.col("purpose") == Purpose.TRAIN)["created_at"].median()
     return middle
 
 

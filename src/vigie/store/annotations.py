@@ -219,7 +219,7 @@ class Annotations:
             flagged = [one.group_id for one in new if one.state is QuestionState.FLAGGED]
             waiting = (questions.c.state == QuestionState.OPEN) & questions.c.step.is_(None)
             connection.execute(delete(questions).where(among(connection, questions.c.group_id, flagged), waiting))
-            these = among(connection, groups.c.id, flagged)
+            these = among(connection, groups.c.id, flagged) & (groups.c.state != GroupState.REPLACED)
             connection.execute(update(groups).where(these).values(state=GroupState.FLAGGED))
             return len(new)
 

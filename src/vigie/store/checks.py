@@ -204,7 +204,9 @@ def _audited(connection: Connection, group_ids: Sequence[int]) -> set[int]:
 def _reasons(connection: Connection, group_ids: Sequence[int]) -> dict[int, object]:
     """Return why groups were asked about first, the newest reason each."""
     query = select(questions.c.group_id, questions.c.reason).where(
-        among(connection, questions.c.group_id, group_ids), questions.c.check_kind.is_(None)
+        among(connection, questions.c.group_id, group_ids),
+        questions.c.check_kind.is_(None),
+        questions.c.parent_id.is_(None),
     )
     return {int(group_id): reason for group_id, reason in connection.execute(query.order_by(questions.c.id))}
 

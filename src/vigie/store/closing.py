@@ -155,7 +155,8 @@ def undo(connection: Connection, annotator: str, now: datetime, until: datetime)
     values = {"state": QuestionState.LEASED, "leased_until": until, "closed_at": None, "comment": None}
     connection.execute(update(questions).where(questions.c.id == row.id).values(values))
     if row.state == QuestionState.FLAGGED and row.parent_id is None:
-        connection.execute(update(groups).where(groups.c.id == row.group_id).values(state=GroupState.ANSWERED))
+        there = (groups.c.id == row.group_id) & (groups.c.state == GroupState.FLAGGED)
+        connection.execute(update(groups).where(there).values(state=GroupState.ANSWERED))
     update_states(connection, [row.group_id])
     return Undone(
         question=load(connection, [row.id])[0],
