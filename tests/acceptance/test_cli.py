@@ -183,7 +183,8 @@ def test_predict_when_a_message_cannot_be_read_then_the_others_are_labelled_and_
 
     for_machines = vigie("predict", tmp_path / "mixed.log", "--project", tmp_path, "--json")
     assert for_machines.stdout == done.stdout
-    assert [json.loads(line)["level"] for line in for_machines.stderr.splitlines()] == ["warning"]
+    said = [json.loads(line) for line in for_machines.stderr.splitlines()]
+    assert [one["level"] for one in said] == ["warning", "warning"]  # that there is no model yet is the other
 
 
 def test_stream_when_messages_are_broken_then_each_says_why_and_the_others_are_labelled(tmp_path: Path) -> None:
