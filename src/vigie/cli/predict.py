@@ -57,11 +57,6 @@ def predict(
     opened = Project.open(project)
     try:
         Watcher(opened).look()
-        if opened.labeller.model is None:
-            logger.warning(
-                "there is no model yet: labels are those of rules, else the defaults; answer questions (vigie web) or "
-                "import labels (vigie import), and train one (vigie train)"
-            )
         with progress("messages", to_terminal=True) as advance:
             n_dead = 0
             for output, dead_letters in labelled(opened, file, text):
@@ -105,8 +100,9 @@ def labelled(project: "Project", file: str, text: list[str] | None) -> Iterator[
             decoded = decode(batch, text_fields=text or TEXT_FIELDS, max_message_bytes=limit, format="auto")
             messages, dead_letters = split(decoded)
             dead_letters = dead_letters.with_columns(decoded.filter(decoded["error"].is_not_null())["line"])
-            if read.total() == batch.height:
+            if batch.height and read.total() == batch.height:
                 refuse_unnamed(messages, dead_letters, file, text or TEXT_FIELDS)
+                _warn_without_model(project)
             frame, dimensions = project.labeller.label(messages)
             yield enrich(frame, dimensions)["output"], dead_letters
     finally:
@@ -154,6 +150,14 @@ def complain(dead_letters: "pl.DataFrame", *, n_before: int) -> None:
             logger.warning("%s cannot be read: %s", place, error.replace("in text_fields", "with --text"))
         elif n == _NAMED:
             logger.warning("there are more that cannot be read; the others are labelled")
+
+
+def _warn_without_model(project: "Project") -> None:
+    if project.labeller.model is None:
+        logger.warning(
+            "there is no model yet: labels are those of rules, else the defaults; answer questions (vigie web) or "
+            "import labels (vigie import), and train one (vigie train)"
+        )
 
 
 def _numbered(batch: "pl.DataFrame", read: Counter[str]) -> "pl.DataFrame":

@@ -177,6 +177,7 @@ def test_predict_when_the_text_has_another_name_then_one_error_says_how_to_name_
     assert problem(folder, "predict", file, "--text", "txt") == (
         f"no message of {file} has a field 'txt'; say what holds the text with --text; it has: a, b"
     )
+    assert "there is no model" not in run(folder, "predict", file).stderr
     assert "has a field 'message' or 'log' or 'text' or 'payload.message'; say what" in problem(folder, "predict", file)
 
 
