@@ -21,6 +21,8 @@ from vigie.labels import Dimension
 from vigie.messages import label_column
 
 _HEADER = re.compile(r"^\s*\[\[\s*rules\s*\]\]")
+_CARETS = re.compile(r"\n +(?P<caret>\^)[ ^]*$")
+_INDENT = 4
 _KEYS: Mapping[str, tuple[type, str]] = {
     "name": (str, "a name in quotes"),
     "pattern": (str, "a regular expression in single quotes"),
@@ -164,15 +166,20 @@ def _either(expressions: Iterable[str]) -> str | None:
     return pattern if pattern and _refusal(pattern) is None else None
 
 
-def _refusal(pattern: str) -> str | None:
-    """Return why the engine does not take a pattern, or None when it does."""
+def _refusal(pattern: str, n_before: int = 0) -> str | None:
+    """Return why the engine does not take a pattern, and at which character if it says so; None when it does.
+
+    The first `n_before` characters are not counted: they are not the user's.
+    """
     try:
         pl.Series([""]).str.contains(pattern)
     except ComputeError as error:
-        reason, _, _ = str(error).partition(
-            "\n\nThis error occurred in the following expression"
-        )  # that is Polars' own
-        return " ".join(reason.split())
+        said, _, _ = str(error).partition("\n\nThis error occurred in the following expression")  # that is Polars' own
+        shown, _, reason = said.rpartition("\nerror: ")
+        # Under a pattern of one line, which is indented by four, stand carets.
+        found = _CARETS.search(shown)
+        place = f", at character {found.start('caret') - found.start() - _INDENT - n_before}" if found else ""
+        return " ".join(reason.split()) + place
     return None
 
 
@@ -224,7 +231,7 @@ class _Reader:
 
     def _check_pattern(self, index: int, table: Mapping[str, Any]) -> None:
         pattern = Rule("", table["pattern"], {}, ignore_case=table.get("ignore_case", False)).expression
-        reason = _refusal(pattern)
+        reason = _refusal(pattern, len(pattern) - len(table["pattern"]))
         if reason:
             self._fail(index, "pattern", f"pattern {table['pattern']!r:.200} cannot be used: {reason}")
         if pl.Series([""]).str.contains(pattern)[0]:

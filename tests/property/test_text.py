@@ -1,3 +1,4 @@
+import re
 from datetime import date
 
 import polars as pl
@@ -24,6 +25,10 @@ def one(normaliser: Normaliser, text: str) -> str:
 
 
 @kinds
+RESERVED = re.compile("[\U000f0000-\U000f01ff]")
+"""Private characters that masks use between steps; they are dropped from texts, which hold none."""
+
+
 @unhurried
 @given(text=TEXTS)
 def test_normalise_when_done_again_then_changes_nothing(kind: str, text: str) -> None:
@@ -98,7 +103,8 @@ def test_variable_parts_when_logs_hide_nothing_then_template_differs_in_white_sp
     logs = normaliser("logs")
 
     if not logs.variable_parts(text):
-        assert "".join(one(logs, text).split()) == "".join(text.split())
+        seen = RESERVED.sub("", text)
+        assert "".join(one(logs, text).split()) == "".join(seen.split())
 
 
 @unhurried

@@ -100,9 +100,24 @@ labels = {{ severity = "info" }}
             "'patern' is unknown; did you mean 'pattern'?",
         ),
         ('name = "a"\npattern = 3\nlabels = { severity = "info" }', 8, "pattern is 3; expected a regular expression"),
-        ("name = 'a'\npattern = '(x'\nlabels = { severity = 'info' }", 8, "unclosed group"),
-        ("name = 'a'\npattern = 'x(?=y)'\nlabels = { severity = 'info' }", 8, "look-around"),
-        ("name = 'a'\npattern = '(x)\\1'\nlabels = { severity = 'info' }", 8, "backreferences"),
+        (
+            "name = 'a'\npattern = '(x'\nlabels = { severity = 'info' }",
+            8,
+            "'(x' cannot be used: unclosed group, at character 1",
+        ),
+        ("name = 'a'\npattern = 'x(?=y)'\nlabels = { severity = 'info' }", 8, "is not supported, at character 2"),
+        (
+            "name = 'a'\npattern = '(x)\\1'\nlabels = { severity = 'info' }",
+            8,
+            "backreferences are not supported, at character 4",
+        ),
+        ("name = 'a'\npattern = 'a(b'\nignore_case = true\nlabels = { severity = 'info' }", 8, "group, at character 2"),
+        (
+            "name = 'a'\npattern = 'é\u200b(?P<x>a)(?P<x>b)'\nlabels = { severity = 'info' }",
+            8,
+            "group name, at character 7",
+        ),
+        ('name = "a"\npattern = "(a\\nb"\nlabels = { severity = "info" }', 8, "cannot be used: unclosed group"),
         ("name = 'a'\npattern = 'x*'\nlabels = { severity = 'info' }", 8, "matches the empty text"),
         (
             "name = 'a'\npattern = 'x'\nlabels = { severity = 'info' }\npriority = 1.5",

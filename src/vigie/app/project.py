@@ -312,7 +312,7 @@ class Project:
                 seed=learning.seed,
                 serving=learning.serving,
             ),
-        ).check_with(SecondLooks(self.store, partial(shares, self.settings), utc_now))
+        ).check_with(SecondLooks(self.store, lambda: shares(self.settings), utc_now))
 
     def close(self) -> None:
         """Close what was opened."""

@@ -65,8 +65,7 @@ def export_file(
     Example: `vigie export config.xml --format label_studio --questions`
     """
     logs.set_up(debug=debug)
-    if file.exists() and not force:
-        raise SettingsError(f"{file} exists; choose another name, or say --force")
+    refuse_place(file, force=force)
     if questions:
         export_questions(file, format, project, as_json=as_json)
         return
@@ -86,6 +85,22 @@ def export_file(
     print(json.dumps(figures) if as_json else told(file, kind.name, written, left))
 
 
+def refuse_place(file: Path, *, force: bool) -> None:
+    """Refuse a file that cannot be written where it is to be, or that is there already.
+
+    Raises
+    ------
+    SettingsError
+        That is so.
+    """
+    if file.is_dir():
+        raise SettingsError(f"{file} is a folder; name a file in it, such as {file / 'answers.csv'}")
+    if not file.absolute().parent.is_dir():
+        raise SettingsError(f"{file} cannot be written: there is no folder {file.absolute().parent}")
+    if file.exists() and not force:
+        raise SettingsError(f"{file} exists; choose another name, or say --force")
+
+
 def export_questions(file: Path, kind: str | None, project: Path, *, as_json: bool) -> None:
     """Write how another tool must be set up to ask what this project asks.
 
@@ -103,7 +118,7 @@ def export_questions(file: Path, kind: str | None, project: Path, *, as_json: bo
     try:
         file.write_text(TEMPLATES[kind](dimensions), encoding="utf-8")
     except OSError as error:
-        raise SettingsError(f"{file} cannot be written: {error}") from error
+        raise SettingsError(f"{file} cannot be written: {error.strerror or error}") from error
     figures = {"format": kind, "questions": len(dimensions)}
     print(json.dumps(figures) if as_json else f"{len(dimensions):,} questions written to {file} ({kind}).")
 
@@ -126,7 +141,7 @@ def export(project: "Project", file: Path, kind: "Format", *, history: bool) -> 
         kind.write(carried, unfinished, dimensions_of(answers, project.dimensions))
         unfinished.replace(file)
     except OSError as error:
-        raise SettingsError(f"{file} cannot be written: {error}") from error
+        raise SettingsError(f"{file} cannot be written: {error.strerror or error}") from error
     finally:
         unfinished.unlink(missing_ok=True)
     return len(carried), {status.value: n for status, n in left.items()}

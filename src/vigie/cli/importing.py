@@ -304,7 +304,7 @@ def _scan(file: Path) -> "pl.LazyFrame":
     import polars as pl  # noqa: PLC0415 — takes a while to import
 
     if not file.is_file():
-        raise SettingsError(f"there is no file {file}")
+        raise SettingsError(f"{file} is a folder; name a file" if file.is_dir() else f"there is no file {file}")
     kind = [suffix for suffix in file.suffixes if suffix != ".gz"][-1:]
     if kind == [".csv"]:
         return pl.scan_csv(file, infer_schema=False)

@@ -1,8 +1,10 @@
 """`vigie predict`: labels for a file, as JSONL."""
 
+import json
 import logging
 import sys
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, BinaryIO
 
@@ -73,7 +75,11 @@ def labelled(project: "Project", file: str, text: list[str] | None) -> Iterator[
     Raises
     ------
     SettingsError
-        The file does not exist or is of no known kind.
+        The file does not exist or is of no known kind, or no message of its first batch has a text field.
+
+    Returns
+    -------
+    Beside the columns of the dead letters ``line``: which message of its file each is, from 1.
     """
     from vigie.app.parts import build  # noqa: PLC0415 — with Project
     from vigie.settings.models import TEXT_FIELDS  # noqa: PLC0415
@@ -87,11 +93,16 @@ def labelled(project: "Project", file: str, text: list[str] | None) -> Iterator[
     offered = {"name": "predict", "until_end": True, "max_message_bytes": limit}
     source = build("sources", "files", "predict", {"path": file}, offered)
     source.open([])
+    read: Counter[str] = Counter()
     try:
         while not source.exhausted:
-            batch = source.poll(MAX_BATCH, POLL_SECONDS)
+            batch = _numbered(source.poll(MAX_BATCH, POLL_SECONDS), read)
             decoded = decode(batch, text_fields=text or TEXT_FIELDS, max_message_bytes=limit, format="auto")
             messages, dead_letters = split(decoded)
+            dead_letters = dead_letters.with_columns(decoded.filter(decoded["error"].is_not_null())["line"])
+            if batch.height and read.total() == batch.height:
+                refuse_unnamed(messages, dead_letters, file, text or TEXT_FIELDS)
+                _warn_without_model(project)
             frame, dimensions = project.labeller.label(messages)
             yield enrich(frame, dimensions)["output"], dead_letters
     finally:
@@ -106,10 +117,54 @@ def write(output: "pl.Series", to: BinaryIO) -> None:
     to.flush()
 
 
+def refuse_unnamed(
+    messages: "pl.DataFrame", dead_letters: "pl.DataFrame", file: str, text_fields: Sequence[str]
+) -> None:
+    """Refuse a file in whose first messages no text was found because the field with the text has another name.
+
+    Raises
+    ------
+    SettingsError
+        That is so; says how the fields are called.
+    """
+    from vigie.stream.decode import NO_FIELD  # noqa: PLC0415 — Polars takes a while to import
+
+    if messages.height or dead_letters.is_empty() or not dead_letters["error"].str.starts_with(NO_FIELD).all():
+        return
+    there = ", ".join(map(str, json.loads(dead_letters["payload"][0]))) or "nothing"
+    what = "standard input" if file == "-" else file
+    wanted = " or ".join(map(repr, text_fields))
+    raise SettingsError(
+        f"no message of {what} has a field {wanted}; say what holds the text with --text; it has: {there}"
+    )
+
+
 def complain(dead_letters: "pl.DataFrame", *, n_before: int) -> None:
     """Name the first messages that could not be read, and say that there are more."""
-    for n, (offset, error) in enumerate(dead_letters.select("offset", "error").iter_rows(), start=n_before):
+    from vigie.sources.generations import kind_of  # noqa: PLC0415 — Polars takes a while to import
+
+    rows = dead_letters.select("stream", "line", "error").iter_rows()
+    for n, (stream, line, error) in enumerate(rows, start=n_before):
         if n < _NAMED:
-            logger.warning("the message at %d cannot be read: %s", offset, error)
+            place = f"{'line' if kind_of(Path(stream)) == 'lines' else 'row'} {line} of {stream}"
+            logger.warning("%s cannot be read: %s", place, error.replace("in text_fields", "with --text"))
         elif n == _NAMED:
             logger.warning("there are more that cannot be read; the others are labelled")
+
+
+def _warn_without_model(project: "Project") -> None:
+    if project.labeller.model is None:
+        logger.warning(
+            "there is no model yet: labels are those of rules, else the defaults; answer questions (vigie web) or "
+            "import labels (vigie import), and train one (vigie train)"
+        )
+
+
+def _numbered(batch: "pl.DataFrame", read: Counter[str]) -> "pl.DataFrame":
+    """Return a batch with ``line``, and count its messages by their file."""
+    import polars as pl  # noqa: PLC0415 — takes a while to import
+
+    before = pl.col("stream").replace_strict(dict(read), default=0, return_dtype=pl.Int64) if read else pl.lit(0)
+    numbered = batch.with_columns(line=before + pl.int_range(1, pl.len() + 1).over("stream"))
+    read.update(dict(batch["stream"].value_counts().iter_rows()))
+    return numbered

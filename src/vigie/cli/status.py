@@ -72,16 +72,21 @@ def _figures(found: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     yield "dead letters", f"{messages['dead_letters']:,}"
     yield "groups", f"{found['groups']['total']:,}, {found['groups']['answered']:,} of them answered"
     yield "questions", ", ".join(f"{n:,} {state}" for state, n in questions.items()) or "none"
-    running = ", running now" if training["running"] else ""
-    yield (
-        "answers",
-        f"{found['answers']:,} (training after {training['answers_since']}/{training['retrain_after']}{running})",
-    )
+    yield "answers", f"{found['answers']:,}{_next_training(training, found['roles'])}"
     if training.get("to_embed"):
         yield "embeddings", f"{training['embedded']:,} of {training['to_embed']:,} groups"
     yield "champion", f"version {found['model']['champion']}" if found["model"]["champion"] else "none yet"
     yield from numbers(found)
     yield from quality(found["quality"])
+
+
+def _next_training(training: Mapping[str, Any], roles: list[dict[str, Any]]) -> str:
+    missing = training["retrain_after"] - training["answers_since"]
+    if training["running"]:
+        return "; a training runs now"
+    if all(role["role"] != "learner" for role in roles):
+        return "; no learner runs to train with them"
+    return f"; the next training starts after {missing:,} more" if missing > 0 else "; the next training starts soon"
 
 
 def _versions(versions: list[dict[str, Any]]) -> Iterator[tuple[str, ...]]:

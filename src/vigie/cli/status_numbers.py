@@ -33,7 +33,7 @@ def numbers(found: Mapping[str, Any]) -> Lines:
         yield "  without a person", _passing(found["passing"][dimension], one)
         yield f"  next {found['advice']['next_answers']} answers", _advice(found["advice"]["dimensions"][dimension])
     yield from _savings(found["answers_saved"])
-    if found["automatic"]:
+    if found["automatic"] and len(found["numbers"]) > 1:
         yield "without a person", f"{_share(found['automatic'])} of all messages, all dimensions together"
 
 

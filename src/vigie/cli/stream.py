@@ -155,6 +155,7 @@ class Crew:
     _stop: threading.Event = field(default_factory=threading.Event)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _started: float = field(default_factory=time.monotonic)
+    _has_failed: bool = False
     n_messages: int = 0
     n_dead_letters: int = 0
 
@@ -202,6 +203,8 @@ class Crew:
         done = {"messages": self.n_messages, "dead_letters": self.n_dead_letters, "seconds": seconds}
         if as_json:
             print(json.dumps(done))
+        if self._has_failed and not self.n_messages + self.n_dead_letters:
+            return  # why nothing was done was said
         logger.info(
             "%d messages labelled, %d dead letters, in %.1f s", *done.values(), extra={"action": "stream_ended", **done}
         )
@@ -210,9 +213,11 @@ class Crew:
         try:
             worker.run(self._stop)
         except VigieError as error:
+            self._has_failed = True
             logger.error("source %s: %s", name, error, extra={"action": "worker_failed"})  # noqa: TRY400 — the message says it all
             self.wished.ask(code_of(error))
         except Exception:
             # The outermost loop of the role: the other workers finish their batch, and the supervisor starts anew.
+            self._has_failed = True
             logger.exception("source %s ended by a fault in Vigie", name, extra={"action": "worker_failed"})
             self.wished.ask(FAILURE)

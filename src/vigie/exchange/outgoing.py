@@ -103,7 +103,7 @@ def _answer(row: Mapping[str, Any], texts: Mapping[int, str]) -> Answer:
         status=Status.WITHDRAWN if row["withdrawn"] else Status.ANSWERED,
         purpose=Purpose(row["purpose"]),
         model_version=row["model_version"],
-        duration_seconds=row["duration_seconds"],
+        duration_seconds=None if row["duration_seconds"] is None else round(row["duration_seconds"], 3),
         is_exception=row["is_exception"],
         settled=row["settled"],
     )

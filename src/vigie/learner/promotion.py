@@ -70,7 +70,7 @@ def decide(champion: Model | None, challenger: Model, audit: pl.DataFrame, dimen
     pairs = _pairs(champion, challenger, audit, dimensions)
     n_audited = max((pair.height for pair in pairs.values()), default=0)
     if n_audited < MIN_AUDITED:
-        reason = f"too few audited groups to tell a difference: {n_audited} of {MIN_AUDITED}"
+        reason = f"nothing says that it is worse; that takes {MIN_AUDITED} audited groups, and there are {n_audited}"
         return Verdict(promote=True, reason=reason, n_audited=n_audited)
     for what, gains in _gains(pairs).items():
         wins, losses = int((gains > 0).sum()), int((gains < 0).sum())

@@ -116,7 +116,10 @@ class FilesSource:
             return
         paths = self._list()
         if not paths and not self._follow:
-            raise SettingsError(f"sources.{self.name}.path is {self._path}; there is no such file, and none in it")
+            raise SettingsError(
+                f"sources.{self.name}.path is {self._path}; {self._what_is_missing()}; "
+                "put it there, change the path, or say follow = true to wait for it"
+            )
         if not any(path.exists() for path in paths):
             logger.warning("sources.%s: there is nothing at %s yet; waiting for it", self.name, self._path)
         self._generations = self._remember(offsets)
@@ -211,6 +214,16 @@ class FilesSource:
         else:
             return [path] if self._follow or path.exists() else []
         return sorted(child for child in found if child.is_file() and child.absolute() not in self._exclude)
+
+    def _what_is_missing(self) -> str:
+        path = Path(self._path)
+        if path.is_dir():
+            return "there is no file in that folder"
+        if glob.has_magic(self._path):
+            return "there is no file with such a name"
+        if not path.parent.is_dir():
+            return f"there is no folder {path.parent}"
+        return "there is no such file"
 
     def _scan(self, paths: Sequence[Path]) -> None:
         self._next_scan = self._clock() + SCAN_SECONDS

@@ -12,6 +12,8 @@ from vigie.stream.json_objects import SPACE, load_object, type_name, without_hal
 Format = Literal["auto", "json", "text"]
 FORMATS: tuple[Format, ...] = ("auto", "json", "text")
 STAGE = "decode"
+NO_FIELD = "none of the fields"
+"""What the error begins with where a JSON object has no text field."""
 
 
 def decode(
@@ -145,7 +147,7 @@ def _find_text(
         found, value = _look_up(message, field)
         if found:
             return _as_text(field, value)
-    return None, f"none of the fields {', '.join(text_fields)} is there; name the field with the text in text_fields"
+    return None, f"{NO_FIELD} {', '.join(text_fields)} is there; name the field with the text in text_fields"
 
 
 def _look_up(message: dict[str, Any], field: str) -> tuple[bool, Any]:

@@ -65,11 +65,6 @@ def run(folder: Path, *words: str) -> Any:
     return CliRunner().invoke(app, [*words, "--project", str(folder)], env={"COLUMNS": "200"})
 
 
-def predicted(folder: Path, content: bytes, name: str = "lines.log") -> Any:
-    (folder / name).write_bytes(content)
-    return run(folder, "predict", str(folder / name))
-
-
 def rows(text: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in text.splitlines()]
 
@@ -78,82 +73,6 @@ def problem(folder: Path, *words: str) -> str:
     error = run(folder, *words).exception
     assert isinstance(error, VigieError), error
     return str(error)
-
-
-def test_predict_when_a_file_has_a_message_that_cannot_be_read_then_the_others_come_in_their_order(
-    folder: Path,
-) -> None:
-    found = run(folder, "predict", str(folder / "in.jsonl"), "--text", "msg")
-
-    written = rows(found.stdout)
-    assert [row["msg"] for row in written] == ["disk 1 failed", "link up", "disk 2 failed"]
-    assert [row["severity"] for row in written] == ["error", "info", "error"]
-    assert [row["vigie"]["origin"]["severity"] for row in written] == ["rule", "default", "rule"]
-    assert found.exit_code == FAILURE
-
-
-def test_predict_when_the_file_has_lines_then_each_is_labelled(folder: Path) -> None:
-    found = predicted(folder, b"disk 3 failed\nall is well\n")
-
-    assert [row["severity"] for row in rows(found.stdout)] == ["error", "info"]
-    assert found.exit_code == OK
-
-
-def test_predict_when_the_file_is_empty_then_nothing_is_written(folder: Path) -> None:
-    found = predicted(folder, b"")
-
-    assert (found.stdout, found.exit_code) == ("", OK)
-
-
-def test_predict_when_bytes_are_no_text_then_they_are_named_and_the_rest_is_labelled(folder: Path) -> None:
-    found = predicted(folder, b"disk failed\n\xff\xfe\nlink up\n")
-
-    assert [row["severity"] for row in rows(found.stdout)] == ["error", "info"]
-    assert found.exit_code == FAILURE
-
-
-def test_predict_when_a_message_is_too_long_then_it_is_left_out(folder: Path) -> None:
-    (folder / "vigie.toml").write_text(f"{TOML}\n[stream]\nmax_message_bytes = 100\n")
-
-    found = predicted(folder, b"x" * 101 + b"\nlink up\n")
-
-    assert [row["message"] for row in rows(found.stdout)] == ["link up"]
-    assert found.exit_code == FAILURE
-
-
-@pytest.mark.parametrize("content", [b"", b"\x1f\x8b\x08"])
-def test_predict_when_a_compressed_file_is_broken_then_nothing_is_made_up(folder: Path, content: bytes) -> None:
-    found = predicted(folder, content, "lines.log.gz")
-
-    assert rows(found.stdout) == []
-
-
-@pytest.mark.parametrize("content", [b"", b"PAR1", b"no parquet"])
-def test_predict_when_a_parquet_file_is_broken_then_nothing_is_made_up(folder: Path, content: bytes) -> None:
-    found = predicted(folder, content, "rows.parquet")
-
-    assert rows(found.stdout) == []
-
-
-def test_predict_when_many_messages_cannot_be_read_then_only_the_first_are_named(
-    folder: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    import polars as pl
-
-    from vigie.cli.predict import complain
-
-    letters = pl.DataFrame({"offset": range(4), "error": [f"reason {n}" for n in range(4)]})
-    complain(letters, n_before=0)
-    complain(letters, n_before=4)
-
-    said = [record.getMessage() for record in caplog.records]
-    assert said[:5] == [f"the message at {n} cannot be read: reason {n}" for n in (0, 1, 2, 3, 0)]
-    assert said[5:] == ["there are more that cannot be read; the others are labelled"]
-
-
-@pytest.mark.parametrize("words", [("gone.log",), ("gone.log", "--text", "msg")])
-def test_predict_when_there_is_no_file_then_says_so(folder: Path, words: tuple[str, ...]) -> None:
-    assert problem(folder, "predict", *words) == "there is no file gone.log"
 
 
 def test_stream_when_the_source_is_exhausted_then_all_that_was_read_is_counted(folder: Path) -> None:

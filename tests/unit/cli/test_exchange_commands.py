@@ -276,7 +276,8 @@ def test_export_when_the_file_exists_then_it_stays_unless_told_otherwise(folder:
 @pytest.mark.parametrize(
     ("name", "words", "reason"),
     [
-        ("nowhere/out.csv", (), "cannot be written"),
+        ("nowhere/out.csv", (), "nowhere/out.csv cannot be written: there is no folder {}/nowhere"),
+        (".", (), "is a folder; name a file in it, such as"),
         ("out.xml", (), "out.xml"),
         ("out.csv", ("--format", "xml"), "xml"),
         ("out.json", ("--format", "argilla", "--history"), "leave --history out"),
@@ -293,7 +294,8 @@ def test_export_when_it_cannot_be_then_says_why_and_leaves_no_file(
     error = problem(folder, "export", str(folder / name), *words)
 
     assert isinstance(error, SettingsError)
-    assert reason in str(error)
+    assert reason.format(folder) in str(error)
+    assert ".unfinished" not in str(error)
     assert sorted(path.name for path in folder.iterdir()) == before
 
 

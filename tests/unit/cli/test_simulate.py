@@ -152,6 +152,10 @@ def test_simulate_when_the_file_is_missing_then_says_so(tmp_path: Path) -> None:
     assert "there is no file" in str(problem(tmp_path / "gone.csv"))
 
 
+def test_simulate_when_the_file_is_a_folder_then_says_so(tmp_path: Path) -> None:
+    assert str(problem(tmp_path)) == f"{tmp_path} is a folder; name a file"
+
+
 def test_simulate_when_peers_are_missing_then_names_the_pip_command(file: Path, monkeypatch: Any) -> None:
     def nothing() -> Any:
         raise MissingExtraError("--peers", "peers")

@@ -114,7 +114,7 @@ def test_report_when_all_is_well_then_shows_every_figure() -> None:
         "16,000 (85.3 a second): 12,000 auto, 3,998 review",
         "812, 40 of them answered",
         "50 open, 1 leased",
-        "41 (training after 1/10, running now)",
+        "41; a training runs now",
         "1,200 of 5,600 groups",
         "version 3",
         "91.2% of all messages (95 %: 85.0% to 95.0%; audit answers: 13)",
@@ -168,6 +168,29 @@ def test_report_when_answers_saved_are_unknown_then_says_why(reason: str) -> Non
     unknown = {**STATUS["answers_saved"], "overall": None, "dimensions": {}, "reason": reason}
 
     assert "not known yet: " in shown(answers_saved=unknown).split("answers saved")[1].splitlines()[0]
+
+
+@pytest.mark.parametrize(
+    ("answers_since", "role", "expected"),
+    [
+        (1, "learner", "41; the next training starts after 9 more"),
+        (12, "learner", "41; the next training starts soon"),
+        (0, "web", "41; no learner runs to train with them"),
+    ],
+)
+def test_report_when_no_training_runs_then_says_when_the_next_one_does(
+    answers_since: int, role: str, expected: str
+) -> None:
+    training = {**STATUS["training"], "answers_since": answers_since, "running": False}
+
+    assert expected in shown(training=training, roles=[{**STATUS["roles"][0], "role": role}])
+
+
+def test_report_when_there_is_one_dimension_then_what_passes_is_said_once() -> None:
+    only = {name: {"severity": STATUS[name]["severity"]} for name in ("numbers", "passing")}
+
+    assert shown().count("without a person") == 3
+    assert shown(**only).count("without a person") == 1
 
 
 def test_report_when_something_is_wrong_then_says_so() -> None:

@@ -109,6 +109,21 @@ def test_work_when_one_worker_fails_then_the_others_stop_and_the_code_says_why(
     assert told in caplog.text
 
 
+@pytest.mark.parametrize("n_messages", [0, 3])
+def test_report_when_a_worker_failed_then_nothing_done_is_not_told(
+    n_messages: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "vigie.cli.stream")
+    crew = Crew(Ending())
+    crew.note(a_report("a", n_messages, 0))
+    crew.hire("a", FakeWorker(fail_with(SettingsError("there is no such file"))))  # type: ignore[arg-type]
+
+    crew.work(until_end=True)
+    crew.report(as_json=False)
+
+    assert [record.levelname for record in caplog.records] == ["ERROR", "INFO"][: 1 + bool(n_messages)]
+
+
 def test_details_when_asked_then_they_say_how_far_each_source_is_and_what_it_waits_for() -> None:
     crew = Crew(Ending())
     worker = FakeWorker()

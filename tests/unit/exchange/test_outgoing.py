@@ -39,7 +39,7 @@ def an_annotation(store: Store, template: str, label: str | None, **changes: obj
 def test_given_when_dimensions_were_answered_together_then_they_are_one_answer(store: Store) -> None:
     both = [an_annotation(store, "a", "info"), an_annotation(store, "a", "disk", dimension="kind")]
     later = an_annotation(store, "a", "red", dimension="colour", created_at=LATER, purpose=Purpose.AUDIT)
-    other = an_annotation(store, "a", "error", annotator="bob", model_version="3", duration_seconds=1.5)
+    other = an_annotation(store, "a", "error", annotator="bob", model_version="3", duration_seconds=1.5000000003726)
     store.annotations.add([*both, later, other])
 
     assert given(store.annotations) == [

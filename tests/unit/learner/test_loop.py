@@ -468,7 +468,8 @@ def test_step_when_a_template_is_split_then_second_looks_and_savings_know_its_pa
             seen["doubt"] = effective["template"].to_list()
             assert set(labels["template"]) <= set(effective["template"])
 
-        def plan(self, effective: pl.DataFrame) -> None:
+        def plan(self, effective: pl.DataFrame, last_id: int) -> None:
+            del last_id
             seen["plan"] = effective["template"].to_list()
 
     def step(_: Saver, __: object, effective: pl.DataFrame, *___: object, **____: object) -> None:

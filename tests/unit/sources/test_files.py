@@ -88,10 +88,24 @@ def test_poll_when_a_name_looks_like_a_pattern_but_exists_then_it_is_that_file(
     assert read(open_source(tmp_path / "a[1].log")) == [b"x"]
 
 
-@pytest.mark.parametrize("name", ["missing.log", "*.log", ""])
-def test_open_when_there_is_nothing_then_the_error_names_the_path(tmp_path: Path, open_source: Open, name: str) -> None:
-    with pytest.raises(SettingsError, match=r"sources\.app\.path is .*; there is no such file"):
+@pytest.mark.parametrize(
+    ("name", "missing"),
+    [
+        ("missing.log", "there is no such file; put it there, change the path, or say follow = true"),
+        ("*.log", "there is no file with such a name"),
+        ("", "there is no file in that folder"),
+        ("gone/app.log", "there is no folder {}/gone"),
+    ],
+)
+def test_open_when_there_is_nothing_then_the_error_says_what_is_missing(
+    tmp_path: Path, open_source: Open, name: str, missing: str
+) -> None:
+    with pytest.raises(SettingsError) as caught:
         open_source(tmp_path / name)
+
+    expected = f"sources.app.path is {tmp_path / name}; {missing.format(tmp_path)}"
+    assert str(caught.value).startswith(expected)
+    assert str(caught.value).endswith("to wait for it")
 
 
 def test_poll_when_files_are_many_and_small_then_batches_are_filled(tmp_path: Path, open_source: Open) -> None:
