@@ -17,6 +17,9 @@ from vigie.text.trace import Trace
 
 TEXTS = any_texts() | log_texts() | social_texts()
 unhurried = settings(deadline=None, max_examples=40)
+RESERVED = re.compile("[\U000f0000-\U000f01ff]")
+"""Private characters that masks use between steps; they are dropped from texts, which hold none."""
+
 kinds = pytest.mark.parametrize("kind", list(NORMALISERS))
 
 
@@ -25,10 +28,6 @@ def one(normaliser: Normaliser, text: str) -> str:
 
 
 @kinds
-RESERVED = re.compile("[\U000f0000-\U000f01ff]")
-"""Private characters that masks use between steps; they are dropped from texts, which hold none."""
-
-
 @unhurried
 @given(text=TEXTS)
 def test_normalise_when_done_again_then_changes_nothing(kind: str, text: str) -> None:

@@ -10,7 +10,7 @@ import polars as pl
 
 from vigie import plugins
 from vigie.app.neighbours import Neighbours
-from vigie.app.parts import build, database_url, encoder_source, in_folder, read_rules, suited
+from vigie.app.parts import build, database_url, encoder_source, in_folder, read_rules, shares, suited
 from vigie.errors import SettingsError, UnknownPartError
 from vigie.features.encoder_cache import attach
 from vigie.labelling import Labelling
