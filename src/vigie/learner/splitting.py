@@ -17,6 +17,9 @@ MOST_SLOTS = 2
 MOST_LOOKED_AT = 40
 """Of a template with more slots only so many, the last ones, are looked at: what happened stands behind when and where."""
 
+MOST_IN_ALL = 100
+"""A template with more slots is not split: reading the values of hundreds takes minutes (11 s for 300 durations, five messages)."""
+
 MANY = 4
 """With fewer messages known it cannot be seen whether values repeat."""
 
@@ -170,9 +173,11 @@ def _first_that_tells(
 def _columns(family: Family, text: Normaliser) -> Columns:
     """Return what the messages known have in each slot that is looked at."""
     kinds = placeholders(family.template)
+    if not 0 < len(kinds) <= MOST_IN_ALL:
+        return {}
     looked_at = range(max(len(kinds) - MOST_LOOKED_AT, 0), len(kinds))
     unmasked = text.unmasked(pl.Series(family.known, dtype=pl.String))
-    columns = values(unmasked, family.template, list(looked_at)) if kinds else []
+    columns = values(unmasked, family.template, list(looked_at))
     return {slot: column.to_list() for slot, column in zip(looked_at, columns, strict=True)}
 
 

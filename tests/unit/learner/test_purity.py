@@ -21,7 +21,7 @@ from vigie.learner import purity
 from vigie.learner.answers import Answers
 from vigie.learner.asking import Asker
 from vigie.learner.purity import Guard
-from vigie.learner.splitting import Family, Said, split
+from vigie.learner.splitting import MOST_IN_ALL, Family, Said, split
 from vigie.learner.trainer import Trainer
 from vigie.plugins import load
 from vigie.quality.review import Review
@@ -555,3 +555,14 @@ def test_settle_when_templates_were_masked_before_then_only_new_ones_are_and_the
 
     assert found == Guard(world.store, LOGS).splits(again, DIMENSIONS)
     assert list(found) == [ACCESS]
+
+
+@pytest.mark.parametrize(("n_slots", "expected"), [(MOST_IN_ALL, (MOST_IN_ALL - 1,)), (MOST_IN_ALL + 1, ())])
+def test_split_when_a_template_has_hundreds_of_slots_then_it_is_not_read(
+    n_slots: int, expected: tuple[int, ...]
+) -> None:
+    template = " ".join(["f <num>"] * n_slots)
+    start = " ".join(["f 7"] * (n_slots - 1))
+    said = [Said(f"{start} f {code}", "severity", label) for code, label in (("200", "info"), ("500", "error"))]
+
+    assert split(Family(template, said, sorted(one.message for one in said)), LOGS) == expected
