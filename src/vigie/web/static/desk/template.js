@@ -91,6 +91,7 @@ const overlays = `
     <template v-for="action in setup.actions"><dt><kbd>{{ action.key }}</kbd></dt><dd>{{ action.explained }}</dd></template></dl>
   <section class="group-section"><h3>{{ texts.group_open }}</h3>
     <dl><template v-for="one in setup.group_keys"><dt><kbd>{{ one.key }}</kbd></dt><dd>{{ one.explained }}</dd></template></dl></section>
+  <section class="group-section"><h3>{{ texts.similar }}</h3><p>{{ texts.similar_keys }}</p></section>
   <section v-for="dimension in setup.dimensions"><h3>{{ dimension.name }}</h3>
     <ul><li v-for="label in dimension.labels"><kbd>{{ label.key || "–" }}</kbd>{{ label.name }}</li></ul></section>
 </dialog>`;
