@@ -175,7 +175,7 @@ def instructions(board: "Board", folder: Path, source: Path | None, *, kept: boo
         board.link(),
         "",
         "[bold]1[/]  Answer questions with the keys shown there: [bold]Enter[/] takes the suggestion, [bold]u[/] undoes.",
-        "[bold]2[/]  After ten answers a first model is trained; see [bold]Overview[/] grow surer.",
+        "[bold]2[/]  After ten answers a model has learned from them; see [bold]Overview[/] grow surer.",
         "[bold]3[/]  Try any text of your own under [bold]Try[/].",
         "",
         f"Labelled lines:  [green]tail -f {folder / LABELLED}[/]",
