@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from enum import IntEnum
 from typing import Any
 
+import sqlalchemy.orm  # noqa: F401 — queries look into it once it is there, so no thread may import it beside others' queries
 from sqlalchemy import URL, Connection, Engine, event, exc, func, select
 
 from vigie.errors import UnavailableError

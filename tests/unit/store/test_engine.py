@@ -1,4 +1,6 @@
 import sqlite3
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -241,3 +243,9 @@ def test_audit_draws_when_added_by_many_threads_then_none_is_lost(address: str) 
         assert store.audit.draws().rows() == [(a, 8), (b, 4)]
         with store._database.read() as connection:
             assert connection.execute(select(func.count()).select_from(audit_draws)).scalar() == 2
+
+
+def test_engine_when_imported_then_no_thread_imports_the_orm_later_beside_queries() -> None:
+    loaded = "import sys, vigie.store.engine; print('sqlalchemy.orm' in sys.modules)"
+
+    assert subprocess.run([sys.executable, "-c", loaded], capture_output=True, text=True, check=True).stdout == "True\n"
