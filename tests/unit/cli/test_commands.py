@@ -5,12 +5,11 @@ import json
 import re
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
-from typer.testing import CliRunner
 
-from vigie.cli import app, main
+from command_fixtures import RULES, TOML, run
+from vigie.cli import main
 from vigie.cli.exits import FAILURE, MEANINGS, OK, UNAVAILABLE, USAGE, code_of
 from vigie.cli.progress import progress, waiting
 from vigie.cli.running import Ending
@@ -23,50 +22,11 @@ from vigie.errors import (
     VigieError,
 )
 
-TOML = """
-[[dimensions]]
-name = "severity"
-labels = ["info", "error"]
-default = "info"
-
-[sources.logs]
-type = "files"
-path = "in.jsonl"
-text_fields = ["msg"]
-
-[sinks.files]
-type = "files"
-path = "out.jsonl"
-"""
-RULES = """
-[[rules]]
-name = "failed"
-pattern = 'failed'
-labels = { severity = "error" }
-"""
-LINES = [{"msg": "disk 1 failed"}, {"msg": "link up"}, {"other": "x"}, {"msg": "disk 2 failed"}]
-
 
 @pytest.fixture(autouse=True)
 def patience(monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep a role that was wished to end from ending the tests some seconds later."""
     monkeypatch.setattr(Ending, "insist", lambda _self, _seconds: None)
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    (tmp_path / "vigie.toml").write_text(TOML)
-    (tmp_path / "rules.toml").write_text(RULES)
-    (tmp_path / "in.jsonl").write_text("".join(json.dumps(line) + "\n" for line in LINES))
-    return tmp_path
-
-
-def run(folder: Path, *words: str) -> Any:
-    return CliRunner().invoke(app, [*words, "--project", str(folder)], env={"COLUMNS": "200"})
-
-
-def rows(text: str) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in text.splitlines()]
 
 
 def problem(folder: Path, *words: str) -> str:

@@ -1,0 +1,3 @@
+from command_fixtures import folder
+
+__all__ = ["folder"]
