@@ -251,11 +251,9 @@ def test_worker_when_the_broker_restarts_then_it_waits_and_goes_on(tmp_path: Pat
         fill(server, topic, [b"x"] * N_MESSAGES)
         with a_running_worker(server, topic, output, going_on=going_on) as (_, reports):
             wait_until(lambda: len(reports) > 5)
-            if (
-                how == "kill"
-            ):  # not within a commit: a lone broker forgets some of those (docs/explanation/exactly-once.md)
-                going_on.clear()
-                time.sleep(1.0)
+            # Not within a commit: a lone broker forgets some of those (docs/explanation/exactly-once.md).
+            going_on.clear()
+            time.sleep(1.0)
             getattr(server, how)()
             going_on.set()
             before = len(reports)

@@ -21,6 +21,7 @@ Key = tuple[str, int]
 TIMEOUT_SECONDS = 5.0
 GRACE_SECONDS = 5.0
 """How long a member without partitions waits for some before it believes that it is not needed."""
+HELD_BACK = "docs/explanation/exactly-once.md says what to do where it lasts"
 STATIC_ID = "group.instance.id"
 MAX_OFFSET = 2**63 - 1
 MAX_MILLISECONDS = 2**63 // 10**6 - 1
@@ -134,7 +135,7 @@ class KafkaSource:
             for start in self._starts([TopicPartition(*key) for key in sorted(self._next)]):
                 self._seek(start)
         except KafkaException as problem:
-            doing = f"{self._owner}: cannot go back to the committed offsets"
+            doing = f"{self._owner}: cannot go back to the committed offsets{self._held_back(problem.args[0])}"
             raise self._complaints.explain(problem.args[0], doing) from problem
 
     def lag(self) -> dict[Key, int]:
@@ -237,6 +238,17 @@ class KafkaSource:
                 raise KafkaException(start.error)
             start.offset = self._kept.get((start.topic, start.partition), start.offset)
         return starts
+
+    def _held_back(self, error: KafkaError) -> str:
+        """Say what a broker waits for that answers everything but where the group stands: the client only says "timed out"."""
+        if error.code() != KafkaError._TIMED_OUT:  # noqa: SLF001  librdkafka's name
+            return ""
+        try:
+            self._opened.list_topics(timeout=TIMEOUT_SECONDS)
+        except KafkaException:
+            return ""
+        group = self._settings["group.id"]
+        return f", which the broker holds back: a transaction with offsets of group {group!r} has not ended there ({HELD_BACK})"
 
     def _seek(self, start: TopicPartition) -> None:
         key = (start.topic, start.partition)

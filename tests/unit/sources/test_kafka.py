@@ -225,6 +225,27 @@ def test_rewind_when_no_broker_answers_then_it_can_be_tried_again() -> None:
     assert consumer.sought == [("logs", 0, 4)]
 
 
+@pytest.mark.parametrize(("code", "said"), [(KafkaError._TIMED_OUT, True), (KafkaError._TRANSPORT, False)])
+def test_rewind_when_only_the_offsets_do_not_come_then_it_says_that_a_transaction_has_not_ended(
+    monkeypatch: pytest.MonkeyPatch, code: int, said: bool
+) -> None:
+    source, consumer = an_open_source(assign(A), a_message(4), group="logs-1")
+    source.poll(10, 0)
+    monkeypatch.setattr(consumer, "committed", raising(KafkaException(KafkaError(code))))
+
+    with pytest.raises(UnavailableError, match="cannot go back") as caught:
+        source.rewind([])
+
+    assert ("a transaction with offsets of group 'logs-1' has not ended" in str(caught.value)) == said
+
+
+def raising(problem: Exception) -> Any:
+    def fail(*_: Any, **__: Any) -> None:
+        raise problem
+
+    return fail
+
+
 def test_exhausted_when_the_end_was_not_asked_for_then_it_never_is() -> None:
     source, _ = an_open_source(assign(A), an_event(KafkaError._PARTITION_EOF))
     source.poll(10, 0)
