@@ -24,7 +24,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Produ
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 
-from benchmarks.storm import Crew, Event, Storm, a_crew, draw, in_background
+from benchmarks.storm import WEIGHTS, Crew, Event, Storm, a_crew, draw, in_background
 from benchmarks.whole_way import vigie
 from kafka_client import Headers, header, read_all
 from kafka_server import KafkaServer
@@ -72,10 +72,13 @@ class Plan:
     n_events: int = 200
     n_workers: int = 3
     gap_seconds: float = 1.5
+    broker_stays: bool = False
 
     def events(self) -> list[Event]:
         """Return what happens, in order."""
-        return draw(Random(self.seed), self.n_events, n_workers=self.n_workers, gap_seconds=self.gap_seconds)
+        weights = {kind: weight for kind, weight in WEIGHTS.items() if not (self.broker_stays and kind == "broker")}
+        rng = Random(self.seed)
+        return draw(rng, self.n_events, n_workers=self.n_workers, gap_seconds=self.gap_seconds, weights=weights)
 
     def messages(self) -> list[bytes]:
         """Return what arrives, in order."""
@@ -91,12 +94,13 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--events", type=int, default=200)
     parser.add_argument("--workers", type=int, default=3)
     parser.add_argument("--gap", type=float, default=1.5, help="seconds between two events, on average")
+    parser.add_argument("--broker-stays", action="store_true", help="never kill the broker")
     parser.add_argument("--folder", type=Path, help="where data and logs go and stay")
     parser.add_argument("--json", action="store_true", help="print one JSON object in one line")
     chosen = parser.parse_args(arguments)
     seed = Random().randrange(10**6) if chosen.seed is None else chosen.seed
     print(f"seed {seed}", file=sys.stderr, flush=True)
-    plan = Plan(seed, chosen.messages, chosen.events, chosen.workers, chosen.gap)
+    plan = Plan(seed, chosen.messages, chosen.events, chosen.workers, chosen.gap, chosen.broker_stays)
     with tempfile.TemporaryDirectory() as folder:
         found = run(plan, chosen.folder or Path(folder))
     print(json.dumps(found, indent=None if chosen.json else 2))

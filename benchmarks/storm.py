@@ -42,7 +42,9 @@ class Event:
     seconds: float
 
 
-def draw(rng: Random, n_events: int, *, n_workers: int, gap_seconds: float) -> list[Event]:
+def draw(
+    rng: Random, n_events: int, *, n_workers: int, gap_seconds: float, weights: Mapping[str, int] = WEIGHTS
+) -> list[Event]:
     """Return events in order of time; every kind occurs where there are enough of them.
 
     Parameters
@@ -51,8 +53,10 @@ def draw(rng: Random, n_events: int, *, n_workers: int, gap_seconds: float) -> l
         They have the instances from 0 on; those that come for a while have numbers of their own.
     gap_seconds
         Between two events, on average; a fifth of them come with the one before.
+    weights
+        How often each kind occurs.
     """
-    kinds = [*WEIGHTS, *rng.choices(list(WEIGHTS), list(WEIGHTS.values()), k=n_events)][:n_events]
+    kinds = [*weights, *rng.choices(list(weights), list(weights.values()), k=n_events)][:n_events]
     rng.shuffle(kinds)
     events: list[Event] = []
     free = dict.fromkeys(range(-1, n_workers), 0.0)  # when a worker is back, and the broker

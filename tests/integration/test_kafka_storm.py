@@ -1,6 +1,6 @@
-"""A storm over workers and broker, drawn anew each time: each message comes out once, as it was.
+"""A storm over workers, drawn anew each time: each message comes out once, as it was.
 
-`python -m benchmarks.chaos` is the same with 200 events over 200,000 messages.
+`python -m benchmarks.chaos` is the same with 200 events over 200,000 messages, and kills the broker, too.
 """
 
 import json
@@ -17,14 +17,15 @@ from confluent_kafka import Message
 @pytest.mark.kafka
 @pytest.mark.slow
 @pytest.mark.usefixtures("kafka_server")  # not for its broker, which others use: for what it does where there is none
-def test_workers_when_they_and_the_broker_are_killed_frozen_and_replaced_then_each_message_comes_out_once(
+def test_workers_when_they_are_killed_frozen_and_replaced_then_each_message_comes_out_once(
     tmp_path: Path,
 ) -> None:
-    plan = Plan(Random().randrange(10**6), n_messages=10_000, n_events=25, n_workers=3, gap_seconds=1.0)
+    # A lone broker that dies within a commit forgets some (docs/explanation/exactly-once.md); test_kafka_chaos.py kills it outside one.
+    plan = Plan(Random().randrange(10**6), n_messages=10_000, n_events=25, gap_seconds=1.0, broker_stays=True)
 
     found = run(plan, tmp_path)
 
-    again = f"python -m benchmarks.chaos --seed {plan.seed} --messages 10000 --events 25 --gap 1"
+    again = f"python -m benchmarks.chaos --seed {plan.seed} --messages 10000 --events 25 --gap 1 --broker-stays"
     assert found["messages"] == plan.n_messages, again
     assert flawless(found), f"{found}; to have it again: {again}; logs: {tmp_path}/project"
 
@@ -36,6 +37,7 @@ def test_plan_when_its_seed_is_the_same_then_events_and_messages_are() -> None:
     assert first.messages() == second.messages() != other.messages()
     assert len(first.events()) == 200
     assert {event.kind for event in first.events()} == set(WEIGHTS)
+    assert {event.kind for event in Plan(3, broker_stays=True).events()} == set(WEIGHTS) - {"broker"}
 
 
 def test_plan_when_a_worker_is_away_then_nothing_happens_to_it() -> None:
