@@ -47,8 +47,8 @@ test: lint  ## Run every check and test
 ifeq ($(PYTEST_ARGS),)
 	@status=0; \
 	$(BIN)/python -m pytest -n 2 --ignore=tests/integration --ignore=tests/acceptance || status=1; \
-	$(BIN)/python -m pytest tests/integration tests/acceptance || status=1; \
-	exit $$status  # the second half starts brokers, servers and browsers, which share two cores badly
+	$(BIN)/python -m pytest -n 2 --dist loadfile tests/integration tests/acceptance || status=1; \
+	exit $$status  # the second half starts brokers, servers and browsers: a file's tests share theirs
 else
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 endif
