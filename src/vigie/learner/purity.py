@@ -71,6 +71,7 @@ class Guard:
     def effective(self, told: pl.DataFrame, splits: Mapping[str, Sequence[int]]) -> pl.DataFrame:
         """Return what people say about groups, as `store.annotations.effective`, with split groups in their parts.
 
+        What was said of a template as a whole, without naming a message, holds for each part that somebody spoke of.
         One audit annotation about any part keeps all of them out of training. The template was drawn once, so one part measures:
         the one first audited, of those with traffic if there are any. What is said of the others is `answers.WITHHELD`.
         """
@@ -80,7 +81,9 @@ class Guard:
         rows = self._with_bases(told).with_row_index("place")
         is_concerned = pl.col("base").is_in(concerned)
         moved = self._moved(_newest(rows.filter(is_concerned)), splits)
-        together = pl.concat([rows.filter(~is_concerned), moved.select(rows.columns)]).sort("place")
+        together = pl.concat([rows.filter(~is_concerned), moved.select(rows.columns)]).sort(
+            "place", maintain_order=True
+        )
         return of_groups(together.select(told.columns))
 
     def _regroup(self, effective: pl.DataFrame, splits: Mapping[str, Sequence[int]], concerned: Sequence[str]) -> None:
@@ -130,8 +133,8 @@ class Guard:
         is_of = self._text.normalise(shown["shown"]) == shown["base"]
         believed = shown["shown"].zip_with(is_of, shown["template"])
         refined = Refinement(self._text, splits).templates(believed)
-        moved = shown.with_columns(template=refined)
-        known = self._store.pool.known(refined.unique().to_list())
+        moved = _with_parts(shown.with_columns(template=refined))
+        known = self._store.pool.known(moved["template"].unique().to_list())
         moved = moved.join(known, on="template", how="left", suffix="_now", maintain_order="left")
         counted = moved.with_columns(
             group_id=pl.coalesce("group_id_now", "group_id"), count=pl.coalesce("count_now", 0)
@@ -177,6 +180,15 @@ def _newest(rows: pl.DataFrame) -> pl.DataFrame:
     about = pl.coalesce("message", "template").alias("about")
     key = ["base", "annotator", "dimension", "about"]
     return rows.with_columns(about).unique(key, keep="last", maintain_order=True).drop("about")
+
+
+def _with_parts(moved: pl.DataFrame) -> pl.DataFrame:
+    """Let what was said of a template as a whole hold for each part about which somebody spoke as well, if not of exceptions alone."""
+    is_part = pl.col("template") != pl.col("base")
+    parts = moved.filter(is_part, ~pl.col("is_exception")).select("base", part="template").unique().sort("part")
+    whole = moved.filter(~is_part, pl.col("message").is_null())
+    spread = whole.join(parts, on="base", maintain_order="left_right").with_columns(template="part").drop("part")
+    return pl.concat([moved, spread.select(moved.columns)]).sort("place", maintain_order=True)
 
 
 def _audited_once(moved: pl.DataFrame) -> pl.DataFrame:

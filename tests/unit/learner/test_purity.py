@@ -370,6 +370,22 @@ def test_split_when_a_reviewer_settles_a_part_then_the_other_part_stays(world: W
     assert world.label_of(access(200, rng=rng)) == ("info", Origin.HUMAN)
 
 
+def test_split_when_the_whole_was_settled_in_another_dimension_then_that_holds_for_each_part(world: World) -> None:
+    rng = random.Random(6)
+    world.stream([access(status, rng=rng) for status in [200, 500, 200, 500, 200]])
+    group = world.store.pool.find(ACCESS)
+    assert group is not None
+    world.say(access(200, rng=rng), severity="warning")
+    world.say(access(500, rng=rng), severity="warning")
+    reviewer = Review(world.store, dimensions=lambda: DIMENSIONS, too_fast_seconds=lambda: 0.4, clock=world.clock)
+    reviewer.settle(group.id, {"severity": "error"}, "rita")
+    world.say(access(200, rng=rng), topic=TOPIC.label_names[0])
+    world.say(access(500, rng=rng), topic=TOPIC.label_names[1])
+
+    assert world.train() == {ACCESS: (3,)}
+    assert [world.label_of(access(status, rng=rng)) for status in (200, 500)] == [("error", Origin.HUMAN)] * 2
+
+
 def test_split_when_no_hidden_part_repeats_then_it_stays_a_disagreement(world: World) -> None:
     world.stream([f"user {n} logged in after {n} ms" for n in range(1000, 1008)])
     world.say("user 1001 logged in after 1001 ms", severity="info")
