@@ -133,7 +133,7 @@ class Guard:
         is_of = self._text.normalise(shown["shown"]) == shown["base"]
         believed = shown["shown"].zip_with(is_of, shown["template"])
         refined = Refinement(self._text, splits).templates(believed)
-        moved = _with_parts(shown.with_columns(template=refined))
+        moved = _with_parts(_freed(shown.with_columns(said_of="template", template=refined)))
         known = self._store.pool.known(moved["template"].unique().to_list())
         moved = moved.join(known, on="template", how="left", suffix="_now", maintain_order="left")
         counted = moved.with_columns(
@@ -180,6 +180,13 @@ def _newest(rows: pl.DataFrame) -> pl.DataFrame:
     about = pl.coalesce("message", "template").alias("about")
     key = ["base", "annotator", "dimension", "about"]
     return rows.with_columns(about).unique(key, keep="last", maintain_order=True).drop("about")
+
+
+def _freed(moved: pl.DataFrame) -> pl.DataFrame:
+    """Let exceptions to what was said of ``said_of`` speak for the part that they are in now, if nobody spoke of the rest of that."""
+    is_elsewhere = (pl.col("template") != pl.col("base")) & (pl.col("template") != pl.col("said_of"))
+    is_alone = pl.col("is_exception").all().over("template")
+    return moved.with_columns(pl.col("is_exception") & ~(is_elsewhere & is_alone))
 
 
 def _with_parts(moved: pl.DataFrame) -> pl.DataFrame:

@@ -191,21 +191,16 @@ class _Group:
             if row["settled"]:
                 self._settled[key] = (row["id"], row["label"])
 
-    def _has_only_exceptions(self) -> bool:
-        """Tell whether nobody spoke of the rest of the group; as `store.annotations.effective`, exceptions count then."""
-        return all(is_exception for said in self._said.values() for _, is_exception in said.values())
-
     def agreed(self) -> tuple[dict[str, str], dict[str, dict[str, str]]]:
         """Return the labels by dimension that hold for the group, and by message those that hold for that alone."""
         general: dict[str, set[str]] = {}
         single: dict[tuple[str, str], set[str]] = {}
         settled = {dimension: label for (dimension, _), (_, label) in sorted(self._settled.items(), key=_number)}
-        only_exceptions = self._has_only_exceptions()
         for (dimension, _), said in sorted(self._said.items()):
             if dimension in settled:
                 continue
             for message, (label, is_exception) in said.items():
-                if is_exception == only_exceptions:
+                if not is_exception:  # as in `store.annotations.of_groups`
                     general.setdefault(dimension, set()).add(label)
                 if message is not None:
                     single.setdefault((message, dimension), set()).add(label)

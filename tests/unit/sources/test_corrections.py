@@ -113,7 +113,7 @@ def test_corrections_when_a_message_is_excepted_then_only_it_has_other_labels(an
     assert poll_all(source) == [(10, 1, info), (11, 1, info), (10, 2, info), (11, 2, error)]
 
 
-def test_corrections_when_the_rest_is_taken_back_then_exceptions_speak_for_the_group_as_for_the_learner(
+def test_corrections_when_the_rest_is_taken_back_then_exceptions_speak_for_themselves_alone(
     answers: Answers,
 ) -> None:
     answers.add(1, message="text 10", severity="info")
@@ -125,7 +125,7 @@ def test_corrections_when_the_rest_is_taken_back_then_exceptions_speak_for_the_g
     assert found == [
         ({"severity": "info"}, {}),
         ({"severity": "info"}, {"text 11": {"severity": "error"}}),
-        ({"severity": "error"}, {}),
+        ({}, {"text 11": {"severity": "error"}}),
     ]
 
 
