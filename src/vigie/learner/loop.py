@@ -24,7 +24,6 @@ from vigie.learner.training import n_changed
 from vigie.learner.turn import Turn
 from vigie.registry import Registry
 from vigie.store import Store, utc_now
-from vigie.store.annotations import of_groups
 from vigie.strategies import Strategy
 from vigie.text import normaliser
 
@@ -221,7 +220,7 @@ class Learner:
             state.learned = self._trainer.learned()
             state.is_informed = True
         state.count(self._trainer.recipe(dimensions), self._clock())
-        is_possible = self._is_due(dimensions) and self._trainer.can_learn(of_groups(state.told), dimensions)
+        is_possible = self._is_due(dimensions) and self._trainer.can_learn(state.told, dimensions)
         if is_possible and not self._embedding.comes_first(dimensions):
             self._train()
 

@@ -27,6 +27,7 @@ from vigie.learner.training import DataSet, recipe
 from vigie.learner.unanswered import unanswered
 from vigie.registry import Registry, TrainingRecord, VersionInfo
 from vigie.store import Store
+from vigie.store.annotations import of_groups
 from vigie.text import normaliser
 
 logger = logging.getLogger(__name__)
@@ -132,10 +133,16 @@ class Trainer:
             self._recipes = {asked: recipe(self._make(asked), asked, serving=self._serving.choice)}
         return self._recipes[asked]
 
-    def can_learn(self, effective: pl.DataFrame, dimensions: Sequence[Dimension]) -> bool:
-        """Tell whether there is anything to learn from: an answer, or names of labels for a classifier that begins with them."""
+    def can_learn(self, told: pl.DataFrame, dimensions: Sequence[Dimension]) -> bool:
+        """Tell whether there is anything to learn from: an answer, or names of labels for a classifier that begins with them.
+
+        An answer that others contradict is one where a split resolves that.
+        """
         asked = tuple(dimensions)
-        return self.begins_with_names(asked) or len(DataSet.of(Answers.of(effective, asked), asked)) > 0
+        if self.begins_with_names(asked) or _has_rows(of_groups(told), asked):
+            return True
+        splits = self._guard.splits(told, asked)
+        return bool(splits) and _has_rows(self._guard.effective(told, splits), asked)
 
     def begins_with_names(self, dimensions: Sequence[Dimension]) -> bool:
         """Tell whether the classifier learns before the first answer."""
@@ -277,6 +284,10 @@ def points(versions: Sequence[VersionInfo]) -> list[Point]:
     like = versions[0].tags.get(_RECIPE) if versions else None
     known = [version for version in versions if _ANSWERS in version.tags and version.tags.get(_RECIPE) == like]
     return [Point(int(version.tags[_ANSWERS]), version.metrics) for version in known]
+
+
+def _has_rows(effective: pl.DataFrame, dimensions: Sequence[Dimension]) -> bool:
+    return len(DataSet.of(Answers.of(effective, dimensions), dimensions)) > 0
 
 
 def _learned(version: VersionInfo) -> Learned | None:

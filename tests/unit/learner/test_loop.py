@@ -61,6 +61,23 @@ def test_step_when_nobody_answered_then_questions_are_open_and_nothing_is_traine
     assert registry.records == []
 
 
+def test_step_when_all_answers_contradict_each_other_about_one_template_then_it_is_split_and_learned(
+    store: Store, registry: MemoryRegistry, make_learner: LearnerMaker, clock: SettableClock
+) -> None:
+    template, texts = "job <num> ended <num>", [f"job 12{row}4 ended {row % 2}" for row in range(6)]
+    store.record("files", a_labelled_batch(*[template] * 6, texts=texts, offset=5000))
+    (group_id,) = store.pool.known([template])["group_id"]
+    learner = make_learner(retrain_after_answers=1)
+    learner.step()
+    for text, (who, label) in zip(texts[:4], (("ann", "info"), ("bob", "error")) * 2, strict=True):
+        store.annotations.add([Annotation(group_id, "severity", label, who, Purpose.TRAIN, clock(), message=text)])
+
+    learner.step()
+
+    assert registry.champion() == "1"
+    assert learner.details()["problem"] is None
+
+
 def test_step_when_enough_answers_came_then_a_champion_asks_other_questions(
     store: Store, registry: MemoryRegistry, make_learner: LearnerMaker
 ) -> None:
