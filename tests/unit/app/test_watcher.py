@@ -70,6 +70,7 @@ def test_look_when_a_rule_was_added_then_it_speaks(project: Project, folder: Pat
         ("rules.toml", "[[rules]]", "[[rules]]\npatern = 1", "rules.toml, line"),
         ("vigie.toml", 'path = "rules.toml"', 'path = "rule.toml"', "rules.path is 'rule.toml', and there is no such"),
         ("vigie.toml", "cluster_margin.v1", "cluster_margn.v1", "learning.strategy: none of the strategies"),
+        ("vigie.toml", 'path = "labelled', 'paht = "labelled', "did you mean 'path'?; change it in vigie.toml, line"),
     ],
 )
 def test_look_when_a_file_broke_then_the_old_settings_stay_and_it_is_told_once(
