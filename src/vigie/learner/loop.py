@@ -3,7 +3,7 @@
 import logging
 import os
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Self
@@ -170,6 +170,16 @@ class Learner:
             self._planning.run(self._plan_if_due)
         self._encoding.run(self._embed_some)
         self._saving.run(self._save)
+
+    def encode(self) -> Iterator[tuple[int, int]]:
+        """Encode what `train` would, where the classifier does; yield how many groups are done, of how many.
+
+        Raises
+        ------
+        UnavailableError
+            The store does not answer.
+        """
+        return self._embedding.answered(tuple(self._dimensions()))
 
     def train(self) -> Trained:
         """Train now, due or not.
