@@ -8,6 +8,7 @@ import polars as pl
 
 from vigie.labels import Dimension, Purpose
 from vigie.messages import label_column
+from vigie.store.annotations import known
 
 GROUP = ("group_id", "template", "count")
 """Columns that say which group a row is about."""
@@ -65,7 +66,7 @@ class Answers:
 def _decided(effective: pl.DataFrame, dimensions: Sequence[Dimension]) -> pl.DataFrame:
     """Return the settled label per group and dimension, else the majority's where there is one; one row each."""
     votes = (
-        _known(effective, dimensions)
+        known(effective, dimensions)
         .pipe(_settled)
         .group_by(*GROUP, "dimension", "label", maintain_order=True)
         .agg(votes=pl.len())
@@ -83,16 +84,9 @@ def _first(effective: pl.DataFrame, dimensions: Sequence[Dimension]) -> pl.DataF
     A group that leaves the sample because people differ about it would take a hard one away, and answers that people give because
     they saw what the model says would bend it.
     """
-    said = _settled(_known(effective, dimensions))
+    said = _settled(known(effective, dimensions))
     is_other = pl.col("purpose") != Purpose.AUDIT
     return said.sort(is_other, maintain_order=True).unique(_HERE, keep="first", maintain_order=True)
-
-
-def _known(effective: pl.DataFrame, dimensions: Sequence[Dimension]) -> pl.DataFrame:
-    """Return the annotations whose dimension and label the project has now."""
-    pairs = [(dimension.name, label) for dimension in dimensions for label in dimension.label_names]
-    known = pl.DataFrame(pairs, schema={"dimension": pl.String, "label": pl.String}, orient="row")
-    return effective.join(known, on=["dimension", "label"], how="semi", maintain_order="left")
 
 
 def _settled(said: pl.DataFrame) -> pl.DataFrame:

@@ -13,7 +13,7 @@ from vigie.labels import Dimension, Purpose
 from vigie.learner.answers import WITHHELD
 from vigie.learner.splitting import Family, Said, split
 from vigie.store import Store
-from vigie.store.annotations import of_groups
+from vigie.store.annotations import known, of_groups
 from vigie.text import Normaliser
 from vigie.text.refining import Refinement, placeholders
 
@@ -61,7 +61,7 @@ class Guard:
             What is asked now; annotations of other dimensions or labels do not count, nor does what was said of a template
             or part that a reviewer settled.
         """
-        rows = self._about_messages(_open_still(self._with_bases(_of(told, dimensions))))
+        rows = self._about_messages(_open_still(self._with_bases(known(told, dimensions))))
         found: dict[str, tuple[int, ...]] = {}
         for family in self._families(rows):
             if slots := split(family, self._text):
@@ -134,8 +134,8 @@ class Guard:
         believed = shown["shown"].zip_with(is_of, shown["template"])
         refined = Refinement(self._text, splits).templates(believed)
         moved = _with_parts(_freed(shown.with_columns(said_of="template", template=refined)))
-        known = self._store.pool.known(moved["template"].unique().to_list())
-        moved = moved.join(known, on="template", how="left", suffix="_now", maintain_order="left")
+        there = self._store.pool.known(moved["template"].unique().to_list())
+        moved = moved.join(there, on="template", how="left", suffix="_now", maintain_order="left")
         counted = moved.with_columns(
             group_id=pl.coalesce("group_id_now", "group_id"), count=pl.coalesce("count_now", 0)
         )
@@ -156,14 +156,8 @@ class Guard:
         for base in bases:
             some = rows.filter(pl.col("base") == base)
             said = [Said(*one) for one in some.select("shown", *Said._fields[1:]).iter_rows()]
-            known = {*some["shown"], *kept.get(ids.get(base, -1), [])}
-            yield Family(base, said, sorted(known))
-
-
-def _of(told: pl.DataFrame, dimensions: Sequence[Dimension]) -> pl.DataFrame:
-    pairs = [(dimension.name, label) for dimension in dimensions for label in dimension.label_names]
-    known = pl.DataFrame(pairs, schema={"dimension": pl.String, "label": pl.String}, orient="row")
-    return told.join(known, on=["dimension", "label"], how="semi", maintain_order="left")
+            messages = {*some["shown"], *kept.get(ids.get(base, -1), [])}
+            yield Family(base, said, sorted(messages))
 
 
 def _open_still(rows: pl.DataFrame) -> pl.DataFrame:

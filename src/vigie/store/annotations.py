@@ -9,7 +9,7 @@ import polars as pl
 from sqlalchemy import ColumnElement, Connection, Select, Subquery, and_, delete, func, insert, select, union, update
 
 from vigie.errors import QuestionError
-from vigie.labels import Annotation, QuestionKind
+from vigie.labels import Annotation, Dimension, QuestionKind
 from vigie.store import elsewhere
 from vigie.store.bulk import among, chunks, frame, storable
 from vigie.store.elsewhere import Note
@@ -298,6 +298,13 @@ def update_states(connection: Connection, group_ids: Sequence[int]) -> None:
     connection.execute(update(groups).where(these, groups.c.id.in_(answered)).values(state=GroupState.ANSWERED))
     withdrawn = (groups.c.state == GroupState.ANSWERED) & groups.c.id.not_in(answered)
     connection.execute(update(groups).where(these, withdrawn).values(state=GroupState.OPEN))
+
+
+def known(said: pl.DataFrame, dimensions: Sequence[Dimension]) -> pl.DataFrame:
+    """Return the annotations whose dimension and label are among those of `dimensions`, in their order."""
+    pairs = [(dimension.name, label) for dimension in dimensions for label in dimension.label_names]
+    names = pl.DataFrame(pairs, schema={"dimension": pl.String, "label": pl.String}, orient="row")
+    return said.join(names, on=["dimension", "label"], how="semi", maintain_order="left")
 
 
 def of_groups(told: pl.DataFrame) -> pl.DataFrame:
