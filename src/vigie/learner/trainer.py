@@ -274,7 +274,7 @@ def n_answers(effective: pl.DataFrame) -> int:
 
 
 def points(versions: Sequence[VersionInfo]) -> list[Point]:
-    """Return the versions learned like the newest as points of a learning curve; those cut short are left out.
+    """Return the versions learned like the newest as points of a learning curve, oldest first; those cut short are left out.
 
     Parameters
     ----------
@@ -283,7 +283,7 @@ def points(versions: Sequence[VersionInfo]) -> list[Point]:
     """
     like = versions[0].tags.get(_RECIPE) if versions else None
     known = [version for version in versions if _ANSWERS in version.tags and version.tags.get(_RECIPE) == like]
-    return [Point(int(version.tags[_ANSWERS]), version.metrics) for version in known]
+    return [Point(int(version.tags[_ANSWERS]), version.metrics) for version in reversed(known)]
 
 
 def _has_rows(effective: pl.DataFrame, dimensions: Sequence[Dimension]) -> bool:
