@@ -218,11 +218,12 @@ class Learner:
 
     def _look(self) -> None:
         """Read the annotations, if there are other than before, and count those the newest version does not know."""
-        state = self._state
-        last = self._store.annotations.last_id()
-        if state.last_annotation != last:
-            state.told = self._listener.told()
-            state.last_annotation = self._listener.last_id
+        if self._state.last_annotation != self._store.annotations.last_id():
+            self._listen()
+
+    def _listen(self) -> None:
+        self._state.told = self._listener.told()
+        self._state.last_annotation = self._listener.last_id
 
     def _train_if_due(self) -> None:
         state, dimensions = self._state, tuple(self._dimensions())
@@ -248,6 +249,7 @@ class Learner:
         state, dimensions = self._state, tuple(self._dimensions())
         state.is_training = True
         try:
+            self._listen()  # once more: groups may have many more messages than when somebody answered last
             trained = self._trainer.train(state.told, dimensions, state.last_annotation)
         finally:
             state.is_training = False
