@@ -207,6 +207,8 @@ class Project:
             The registry does not answer; the labeller keeps what it has.
         ModelError
             The champion cannot be read; likewise.
+        MissingExtraError, UnknownPartError
+            What its classifier needs is not installed here; likewise.
         """
         from vigie.classifiers.artefact import Artefact  # noqa: PLC0415 — scikit-learn takes a second to import
 

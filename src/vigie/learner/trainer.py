@@ -11,7 +11,7 @@ import polars as pl
 
 from vigie.classifiers import Classifier, CrossValidated, FloatArray, IntArray, needs_answers
 from vigie.classifiers.artefact import Artefact
-from vigie.errors import ModelError
+from vigie.errors import MissingExtraError, ModelError, UnknownPartError
 from vigie.labels import Dimension
 from vigie.learner.answers import Answers
 from vigie.learner.audit import Estimate
@@ -161,7 +161,7 @@ class Trainer:
             return self._champion if version else None
         try:
             self._champion = Artefact.load(self._registry.fetch(version), version=version)
-        except ModelError as error:
+        except (ModelError, MissingExtraError, UnknownPartError) as error:
             logger.warning("champion %s cannot be read: %s", version, error, extra={"action": "champion_refused"})
             return None
         return self._champion

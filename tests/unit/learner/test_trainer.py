@@ -10,7 +10,7 @@ from builders import NOON, a_labelled_batch
 from learner_fakes import SEVERITY, TOPIC, MemoryRegistry
 from vigie.classifiers.artefact import Artefact
 from vigie.classifiers.linear import LinearClassifier
-from vigie.errors import ModelError, UnavailableError
+from vigie.errors import MissingExtraError, ModelError, UnavailableError, UnknownPartError
 from vigie.labels import Annotation, Dimension, Purpose
 from vigie.learner import training
 from vigie.learner.trainer import Learned, Trained, Trainer, points
@@ -178,6 +178,24 @@ def test_champion_when_it_cannot_be_read_then_the_next_version_replaces_it(
     assert trainer.champion() is None
 
     train(store, trainer)
+
+    assert registry.champion() == "2"
+
+
+@pytest.mark.parametrize(
+    "error", [MissingExtraError("hybrid.v1", "embeddings"), UnknownPartError("no such classifier")]
+)
+def test_champion_when_what_it_needs_is_not_installed_then_the_next_version_replaces_it(
+    error: Exception, store: Store, registry: MemoryRegistry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def load(*_: object, **__: object) -> None:
+        raise error
+
+    learn_truth(store)
+    train(store, a_trainer(store, registry))
+    monkeypatch.setattr(Artefact, "load", load)
+
+    train(store, a_trainer(store, registry))
 
     assert registry.champion() == "2"
 
