@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 
+from vigie.errors import UnavailableError
 from vigie.registry import Registry
 from vigie.registry.client import _without_password
 from vigie.registry.logged_model import is_server
@@ -44,3 +45,13 @@ def test_script_when_none_is_given_then_the_one_of_this_package(tmp_path: Path) 
 
     assert registry._script.name == "pyfunc.py"
     assert "set_model" in registry._script.read_text()
+
+
+@pytest.mark.parametrize("call", ["prepare", "versions"])
+def test_registry_when_its_file_is_no_database_then_that_is_said(call: str, tmp_path: Path) -> None:
+    file = tmp_path / "mlflow.db"
+    file.write_bytes(b"no database " * 1000)
+    registry = Registry(f"sqlite:///{file}", "model", cache=tmp_path / "cache")
+
+    with pytest.raises(UnavailableError, match="file is not a database"):
+        getattr(registry, call)()

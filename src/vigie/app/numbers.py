@@ -1,16 +1,14 @@
 """How good the model in use is, as `Services.status` tells it: plain values by dimension."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
-
-import numpy as np
-import polars as pl
 
 from vigie.app.project import Project
 from vigie.labels import Dimension
 from vigie.learner.answers import Answers
-from vigie.learner.audit import FloatArray, Model
+from vigie.learner.audit import Model
 from vigie.learner.numbers import Numbers, automatic, measure, passing
+from vigie.learner.recalled import Recalled
 from vigie.learner.saver import MIN_ANSWERS
 from vigie.learner.savings import latest
 from vigie.learner.stopping import NEXT_ANSWERS, STABLE, Point, advise
@@ -19,7 +17,7 @@ from vigie.registry import VersionInfo
 
 
 class Judge:
-    """Measures the model in use with the answers of the moment; a template is asked about once per version.
+    """Measures the model in use with the answers of the moment, for one thread at a time; a version is asked about a template once.
 
     Parameters
     ----------
@@ -29,7 +27,7 @@ class Judge:
 
     def __init__(self, project: Project) -> None:
         self._project = project
-        self._asked: tuple[Model, Remembering] | None = None
+        self._asked: tuple[Model, Recalled] | None = None
 
     def measure(self) -> dict[str, Any]:
         """Return ``numbers`` and ``passing`` by dimension, and ``automatic``, the share of messages that passes.
@@ -53,7 +51,7 @@ class Judge:
         if model is None:
             return {dimension.name: None for dimension in dimensions}
         if self._asked is None or self._asked[0] is not model:
-            self._asked = model, Remembering(model)
+            self._asked = model, Recalled(model)
         told = store.annotations.told()
         answers = Answers.of(self._project.guard.effective(told, getattr(model, "splits", {})), dimensions)
         n_messages = store.pool.messages()
@@ -98,40 +96,6 @@ class Judge:
                 for dimension in self._project.dimensions
             },
         }
-
-
-class Remembering:
-    """A model that is asked about each template once.
-
-    Parameters
-    ----------
-    model
-        Which is asked.
-    """
-
-    def __init__(self, model: Model) -> None:
-        self._model = model
-        self._known: dict[str, int] = {}
-        self._rows: dict[str, FloatArray] = {}
-
-    @property
-    def dimensions(self) -> Sequence[Dimension]:
-        """What the model was fitted for."""
-        return self._model.dimensions
-
-    def predict_proba(self, templates: pl.Series) -> Mapping[str, FloatArray]:
-        """Return what the model says, by dimension, each of shape (n, n_labels)."""
-        new = templates.unique(maintain_order=True).to_list()
-        new = [template for template in new if template not in self._known]
-        if new or not self._rows:
-            proba = self._model.predict_proba(pl.Series(new, dtype=pl.String))
-            self._rows = {
-                name: np.concatenate([self._rows[name], rows]) if name in self._rows else rows
-                for name, rows in proba.items()
-            }
-            self._known |= {template: len(self._known) + place for place, template in enumerate(new)}
-        rows = [self._known[template] for template in templates]
-        return {name: some[rows] for name, some in self._rows.items()}
 
 
 def _described(one: Numbers) -> dict[str, Any]:

@@ -2,7 +2,8 @@
 
 import difflib
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -10,13 +11,20 @@ from typing import Any
 from pydantic import ConfigDict, PydanticSchemaGenerationError, TypeAdapter, ValidationError
 
 from vigie import plugins
-from vigie.errors import SettingsError, UnknownPartError
+from vigie.errors import MissingExtraError, SettingsError, UnknownPartError
 from vigie.parameters import call, flat
 from vigie.quality.planning import Shares
 from vigie.rules import Rules
-from vigie.settings import Settings, place
+from vigie.settings import Settings, load, place
 
 PATHS = ("path", "dead_letters", "ca_file")
+
+
+OFFERED = {
+    "sources": frozenset({"name", "owner", "inbox", "until_end", "instance", "max_message_bytes", "folder"}),
+    "sinks": frozenset({"name", "owner", "checkpoints", "transactional_id", "folder"}),
+}
+"""What Vigie has to hand for the parts of a family, so that it cannot be set."""
 
 
 def build(
@@ -48,27 +56,29 @@ def build(
     SettingsError
         An unknown part or key, a missing key, or a value of the wrong type.
     """
-    try:
-        part = plugins.load(family, kind)
-    except UnknownPartError as error:
-        raise SettingsError(f"{where}.type: {error}{where_to_change('type')}") from error
-    parameters = flat(part)
     offered = {"owner": where, **offered}
-    own = [name for name in parameters if name not in offered]
-    for name in given:
-        if name not in own:
-            nearest = _nearest(name, own)
-            raise SettingsError(
-                f"{where}.{name} is no setting of {family} of type {kind!r}{nearest}{where_to_change(name)}"
-            )
-    values = {
-        name: _checked(f"{where}.{name}", value, parameters[name].annotation, partial(where_to_change, name))
-        for name, value in given.items()
-    }
-    for name in own:
-        if name not in values and parameters[name].default is inspect.Parameter.empty:
-            raise SettingsError(f"{where}.{name} is missing; {family} of type {kind!r} need it{where_to_change(name)}")
-    return call(part, {**values, **{name: value for name, value in offered.items() if name in parameters}})
+    part, values = _checked(family, kind, where, given, offered.keys(), where_to_change=where_to_change)
+    taken = flat(part)
+    return call(part, {**values, **{name: value for name, value in offered.items() if name in taken}})
+
+
+def read_settings(folder: Path, flags: Mapping[str, Any] | None = None) -> Settings:
+    """Read `vigie.toml`, with the tables of sources and sinks as their types want them.
+
+    A type that needs a package which is not here is left to the role that uses it.
+
+    Raises
+    ------
+    SettingsError
+        As for `settings.load` and `build`.
+    """
+    settings = load(folder, flags=flags)
+    for family, tables in (("sources", settings.sources), ("sinks", settings.sinks)):
+        for name, table in tables.items():
+            where, where_to_change = f"{family}.{name}", partial(place, settings.folder, family, name)
+            with suppress(MissingExtraError):
+                _checked(family, table.type, where, table.parameters, OFFERED[family], where_to_change=where_to_change)
+    return settings
 
 
 def in_folder(folder: Path, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -116,7 +126,39 @@ def read_rules(settings: Settings) -> Rules:
     return Rules.empty(dimensions)
 
 
-def _checked(where: str, value: Any, kind: Any, where_to_change: Callable[[], str]) -> Any:
+def _checked(
+    family: str,
+    kind: str,
+    where: str,
+    given: Mapping[str, Any],
+    offered: Collection[str],
+    *,
+    where_to_change: Callable[[str], str],
+) -> tuple[Any, dict[str, Any]]:
+    """Return a part and the values of its parameters; arguments are those of `build`, but only the names of what is offered."""
+    try:
+        part = plugins.load(family, kind)
+    except UnknownPartError as error:
+        raise SettingsError(f"{where}.type: {error}{where_to_change('type')}") from error
+    parameters = flat(part)
+    own = [name for name in parameters if name not in offered]
+    for name in given:
+        if name not in own:
+            nearest = _nearest(name, own)
+            raise SettingsError(
+                f"{where}.{name} is no setting of {family} of type {kind!r}{nearest}{where_to_change(name)}"
+            )
+    values = {
+        name: _valid(f"{where}.{name}", value, parameters[name].annotation, partial(where_to_change, name))
+        for name, value in given.items()
+    }
+    for name in own:
+        if name not in values and parameters[name].default is inspect.Parameter.empty:
+            raise SettingsError(f"{where}.{name} is missing; {family} of type {kind!r} need it{where_to_change(name)}")
+    return part, values
+
+
+def _valid(where: str, value: Any, kind: Any, where_to_change: Callable[[], str]) -> Any:
     try:
         adapter = TypeAdapter(
             Any if kind is inspect.Parameter.empty else kind, config=ConfigDict(arbitrary_types_allowed=True)

@@ -10,7 +10,7 @@ import polars as pl
 
 from vigie import plugins
 from vigie.app.neighbours import Neighbours
-from vigie.app.parts import build, database_url, encoder_source, in_folder, read_rules, shares, suited
+from vigie.app.parts import build, database_url, encoder_source, in_folder, read_rules, read_settings, shares, suited
 from vigie.errors import SettingsError, UnknownPartError
 from vigie.features.encoder_cache import attach
 from vigie.labelling import Labelling
@@ -21,7 +21,7 @@ from vigie.quality.planning import SecondLooks
 from vigie.quality.review import Review
 from vigie.registry import Registry
 from vigie.rules import Rules
-from vigie.settings import Settings, load, place
+from vigie.settings import Settings, place
 from vigie.store import Store, utc_now
 from vigie.strategies import Strategy
 from vigie.strategies.contested import Contested
@@ -61,7 +61,7 @@ class Project:
         SettingsError
             Its `vigie.toml` or `rules.toml` is missing or broken.
         """
-        return cls(load(folder, flags=flags), flags)
+        return cls(read_settings(folder, flags), flags)
 
     @property
     def folder(self) -> Path:
@@ -188,7 +188,7 @@ class Project:
         SettingsError
             `vigie.toml` cannot be used any more.
         """
-        return load(self.folder, flags=self._flags)
+        return read_settings(self.folder, self._flags)
 
     def follow(self, settings: Settings) -> None:
         """Put changed settings in force: dimensions, rules, thresholds. The rest waits for the role to start again."""
@@ -207,6 +207,8 @@ class Project:
             The registry does not answer; the labeller keeps what it has.
         ModelError
             The champion cannot be read; likewise.
+        MissingExtraError, UnknownPartError
+            What its classifier needs is not installed here; likewise.
         """
         from vigie.classifiers.artefact import Artefact  # noqa: PLC0415 — scikit-learn takes a second to import
 

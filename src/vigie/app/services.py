@@ -1,5 +1,6 @@
 """What the pages and the API can ask for."""
 
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -247,22 +248,23 @@ class Services:
 
 
 class _Remembered:
-    """The last result of a slow function, computed again for another key or after a while."""
+    """The last result of a slow function, computed again for another key or after a while, by one thread at a time."""
 
     def __init__(self, compute: Callable[[Any], Any], *, seconds: float = 5.0) -> None:
         self._compute = compute
         self._seconds = seconds
+        self._lock = threading.Lock()
         self._key: object = object()
         self._until = 0.0
         self._value: Any = None
 
     def get(self, key: object) -> Any:
         """Return the value for a key, computed anew where the key is another one or the last value is too old."""
-        now = time.monotonic()
-        if key != self._key or now > self._until:
-            self._value = self._compute(key)
-            self._key, self._until = key, time.monotonic() + self._seconds
-        return self._value
+        with self._lock:
+            if key != self._key or time.monotonic() > self._until:
+                self._value = self._compute(key)
+                self._key, self._until = key, time.monotonic() + self._seconds
+            return self._value
 
 
 def _plain(value: Any) -> Any:

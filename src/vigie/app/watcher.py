@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection
 from pathlib import Path
 
 from vigie.app.project import Project
-from vigie.errors import ModelError, SettingsError, UnavailableError
+from vigie.errors import MissingExtraError, ModelError, SettingsError, UnavailableError, UnknownPartError
 from vigie.settings import FILE_NAME, Settings
 
 log = logging.getLogger(__name__)
@@ -99,7 +99,7 @@ class Watcher:
         before = self._project.labeller.model.version if self._project.labeller.model else None
         try:
             version = self._project.use_champion()
-        except (UnavailableError, ModelError) as error:
+        except (UnavailableError, ModelError, MissingExtraError, UnknownPartError) as error:
             if str(error) != self.model_problem:
                 log.warning("keeping model version %s: %s", before, error, extra={"action": "champion_refused"})
             self.model_problem = str(error)

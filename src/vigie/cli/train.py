@@ -1,11 +1,13 @@
 """`vigie train`: one training, now."""
 
 import json
+from collections.abc import Iterator
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from vigie.cli import logs
 from vigie.cli.options import HERE, DebugOption, JsonOption, ProjectOption
-from vigie.cli.progress import waiting
+from vigie.cli.progress import progress, waiting
 
 if TYPE_CHECKING:
     from vigie.learner.trainer import Trained
@@ -21,11 +23,25 @@ def train(project: ProjectOption = HERE, as_json: JsonOption = False, debug: Deb
 
     opened = Project.open(project)
     try:
+        learner = opened.learner()
+        show(learner.encode())
         with waiting("training"):
-            trained = opened.learner().train()
+            trained = learner.train()
     finally:
         opened.close()
     print(json.dumps(as_plain(trained)) if as_json else told(trained))
+
+
+def show(steps: Iterator[tuple[int, int]]) -> None:
+    """Do work to its end and show how far it is; after each step it says how much is done, of how much."""
+    first = next(steps, None)
+    if first is None:
+        return
+    with progress("groups encoded", first[1]) as advance:
+        before = 0
+        for done, _ in chain([first], steps):
+            advance(done - before)
+            before = done
 
 
 def as_plain(trained: "Trained") -> dict[str, Any]:

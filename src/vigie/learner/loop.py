@@ -3,7 +3,7 @@
 import logging
 import os
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Self
@@ -24,7 +24,6 @@ from vigie.learner.training import n_changed
 from vigie.learner.turn import Turn
 from vigie.registry import Registry
 from vigie.store import Store, utc_now
-from vigie.store.annotations import of_groups
 from vigie.strategies import Strategy
 from vigie.text import normaliser
 
@@ -172,6 +171,16 @@ class Learner:
         self._encoding.run(self._embed_some)
         self._saving.run(self._save)
 
+    def encode(self) -> Iterator[tuple[int, int]]:
+        """Encode what `train` would, where the classifier does; yield how many groups are done, of how many.
+
+        Raises
+        ------
+        UnavailableError
+            The store does not answer.
+        """
+        return self._embedding.answered(tuple(self._dimensions()))
+
     def train(self) -> Trained:
         """Train now, due or not.
 
@@ -209,11 +218,12 @@ class Learner:
 
     def _look(self) -> None:
         """Read the annotations, if there are other than before, and count those the newest version does not know."""
-        state = self._state
-        last = self._store.annotations.last_id()
-        if state.last_annotation != last:
-            state.told = self._listener.told()
-            state.last_annotation = self._listener.last_id
+        if self._state.last_annotation != self._store.annotations.last_id():
+            self._listen()
+
+    def _listen(self) -> None:
+        self._state.told = self._listener.told()
+        self._state.last_annotation = self._listener.last_id
 
     def _train_if_due(self) -> None:
         state, dimensions = self._state, tuple(self._dimensions())
@@ -221,7 +231,7 @@ class Learner:
             state.learned = self._trainer.learned()
             state.is_informed = True
         state.count(self._trainer.recipe(dimensions), self._clock())
-        is_possible = self._is_due(dimensions) and self._trainer.can_learn(of_groups(state.told), dimensions)
+        is_possible = self._is_due(dimensions) and self._trainer.can_learn(state.told, dimensions)
         if is_possible and not self._embedding.comes_first(dimensions):
             self._train()
 
@@ -239,6 +249,7 @@ class Learner:
         state, dimensions = self._state, tuple(self._dimensions())
         state.is_training = True
         try:
+            self._listen()  # once more: groups may have many more messages than when somebody answered last
             trained = self._trainer.train(state.told, dimensions, state.last_annotation)
         finally:
             state.is_training = False

@@ -13,7 +13,7 @@ from vigie.labels import Dimension, Purpose
 from vigie.learner.answers import WITHHELD
 from vigie.learner.splitting import Family, Said, split
 from vigie.store import Store
-from vigie.store.annotations import of_groups
+from vigie.store.annotations import known, of_groups
 from vigie.text import Normaliser
 from vigie.text.refining import Refinement, placeholders
 
@@ -61,7 +61,7 @@ class Guard:
             What is asked now; annotations of other dimensions or labels do not count, nor does what was said of a template
             or part that a reviewer settled.
         """
-        rows = self._about_messages(_open_still(self._with_bases(_of(told, dimensions))))
+        rows = self._about_messages(_open_still(self._with_bases(known(told, dimensions))))
         found: dict[str, tuple[int, ...]] = {}
         for family in self._families(rows):
             if slots := split(family, self._text):
@@ -71,6 +71,7 @@ class Guard:
     def effective(self, told: pl.DataFrame, splits: Mapping[str, Sequence[int]]) -> pl.DataFrame:
         """Return what people say about groups, as `store.annotations.effective`, with split groups in their parts.
 
+        What was said of a template as a whole, without naming a message, holds for each part that somebody spoke of.
         One audit annotation about any part keeps all of them out of training. The template was drawn once, so one part measures:
         the one first audited, of those with traffic if there are any. What is said of the others is `answers.WITHHELD`.
         """
@@ -80,7 +81,9 @@ class Guard:
         rows = self._with_bases(told).with_row_index("place")
         is_concerned = pl.col("base").is_in(concerned)
         moved = self._moved(_newest(rows.filter(is_concerned)), splits)
-        together = pl.concat([rows.filter(~is_concerned), moved.select(rows.columns)]).sort("place")
+        together = pl.concat([rows.filter(~is_concerned), moved.select(rows.columns)]).sort(
+            "place", maintain_order=True
+        )
         return of_groups(together.select(told.columns))
 
     def _regroup(self, effective: pl.DataFrame, splits: Mapping[str, Sequence[int]], concerned: Sequence[str]) -> None:
@@ -130,9 +133,9 @@ class Guard:
         is_of = self._text.normalise(shown["shown"]) == shown["base"]
         believed = shown["shown"].zip_with(is_of, shown["template"])
         refined = Refinement(self._text, splits).templates(believed)
-        moved = shown.with_columns(template=refined)
-        known = self._store.pool.known(refined.unique().to_list())
-        moved = moved.join(known, on="template", how="left", suffix="_now", maintain_order="left")
+        moved = _with_parts(_freed(shown.with_columns(said_of="template", template=refined)))
+        there = self._store.pool.known(moved["template"].unique().to_list())
+        moved = moved.join(there, on="template", how="left", suffix="_now", maintain_order="left")
         counted = moved.with_columns(
             group_id=pl.coalesce("group_id_now", "group_id"), count=pl.coalesce("count_now", 0)
         )
@@ -153,14 +156,8 @@ class Guard:
         for base in bases:
             some = rows.filter(pl.col("base") == base)
             said = [Said(*one) for one in some.select("shown", *Said._fields[1:]).iter_rows()]
-            known = {*some["shown"], *kept.get(ids.get(base, -1), [])}
-            yield Family(base, said, sorted(known))
-
-
-def _of(told: pl.DataFrame, dimensions: Sequence[Dimension]) -> pl.DataFrame:
-    pairs = [(dimension.name, label) for dimension in dimensions for label in dimension.label_names]
-    known = pl.DataFrame(pairs, schema={"dimension": pl.String, "label": pl.String}, orient="row")
-    return told.join(known, on=["dimension", "label"], how="semi", maintain_order="left")
+            messages = {*some["shown"], *kept.get(ids.get(base, -1), [])}
+            yield Family(base, said, sorted(messages))
 
 
 def _open_still(rows: pl.DataFrame) -> pl.DataFrame:
@@ -177,6 +174,22 @@ def _newest(rows: pl.DataFrame) -> pl.DataFrame:
     about = pl.coalesce("message", "template").alias("about")
     key = ["base", "annotator", "dimension", "about"]
     return rows.with_columns(about).unique(key, keep="last", maintain_order=True).drop("about")
+
+
+def _freed(moved: pl.DataFrame) -> pl.DataFrame:
+    """Let exceptions to what was said of ``said_of`` speak for the part that they are in now, if nobody spoke of the rest of that."""
+    is_elsewhere = (pl.col("template") != pl.col("base")) & (pl.col("template") != pl.col("said_of"))
+    is_alone = pl.col("is_exception").all().over("template")
+    return moved.with_columns(pl.col("is_exception") & ~(is_elsewhere & is_alone))
+
+
+def _with_parts(moved: pl.DataFrame) -> pl.DataFrame:
+    """Let what was said of a template as a whole hold for each part about which somebody spoke as well, if not of exceptions alone."""
+    is_part = pl.col("template") != pl.col("base")
+    parts = moved.filter(is_part, ~pl.col("is_exception")).select("base", part="template").unique().sort("part")
+    whole = moved.filter(~is_part, pl.col("message").is_null())
+    spread = whole.join(parts, on="base", maintain_order="left_right").with_columns(template="part").drop("part")
+    return pl.concat([moved, spread.select(moved.columns)]).sort("place", maintain_order=True)
 
 
 def _audited_once(moved: pl.DataFrame) -> pl.DataFrame:

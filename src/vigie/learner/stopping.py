@@ -80,7 +80,7 @@ def advise(points: Sequence[Point], dimension: str, *, worthwhile: float) -> Adv
     Parameters
     ----------
     points
-        The versions learned in the same way, in any order.
+        The versions learned in the same way, oldest first: of those with as many answers the last one is the newest.
     dimension
         Its name.
     worthwhile

@@ -11,7 +11,7 @@ import polars as pl
 
 from vigie.classifiers import Classifier, CrossValidated, FloatArray, IntArray, needs_answers
 from vigie.classifiers.artefact import Artefact
-from vigie.errors import ModelError
+from vigie.errors import MissingExtraError, ModelError, UnknownPartError
 from vigie.labels import Dimension
 from vigie.learner.answers import Answers
 from vigie.learner.audit import Estimate
@@ -27,6 +27,7 @@ from vigie.learner.training import DataSet, recipe
 from vigie.learner.unanswered import unanswered
 from vigie.registry import Registry, TrainingRecord, VersionInfo
 from vigie.store import Store
+from vigie.store.annotations import of_groups
 from vigie.text import normaliser
 
 logger = logging.getLogger(__name__)
@@ -132,10 +133,16 @@ class Trainer:
             self._recipes = {asked: recipe(self._make(asked), asked, serving=self._serving.choice)}
         return self._recipes[asked]
 
-    def can_learn(self, effective: pl.DataFrame, dimensions: Sequence[Dimension]) -> bool:
-        """Tell whether there is anything to learn from: an answer, or names of labels for a classifier that begins with them."""
+    def can_learn(self, told: pl.DataFrame, dimensions: Sequence[Dimension]) -> bool:
+        """Tell whether there is anything to learn from: an answer, or names of labels for a classifier that begins with them.
+
+        An answer that others contradict is one where a split resolves that.
+        """
         asked = tuple(dimensions)
-        return self.begins_with_names(asked) or len(DataSet.of(Answers.of(effective, asked), asked)) > 0
+        if self.begins_with_names(asked) or _has_rows(of_groups(told), asked):
+            return True
+        splits = self._guard.splits(told, asked)
+        return bool(splits) and _has_rows(self._guard.effective(told, splits), asked)
 
     def begins_with_names(self, dimensions: Sequence[Dimension]) -> bool:
         """Tell whether the classifier learns before the first answer."""
@@ -154,7 +161,7 @@ class Trainer:
             return self._champion if version else None
         try:
             self._champion = Artefact.load(self._registry.fetch(version), version=version)
-        except ModelError as error:
+        except (ModelError, MissingExtraError, UnknownPartError) as error:
             logger.warning("champion %s cannot be read: %s", version, error, extra={"action": "champion_refused"})
             return None
         return self._champion
@@ -267,7 +274,7 @@ def n_answers(effective: pl.DataFrame) -> int:
 
 
 def points(versions: Sequence[VersionInfo]) -> list[Point]:
-    """Return the versions learned like the newest as points of a learning curve; those cut short are left out.
+    """Return the versions learned like the newest as points of a learning curve, oldest first; those cut short are left out.
 
     Parameters
     ----------
@@ -276,7 +283,11 @@ def points(versions: Sequence[VersionInfo]) -> list[Point]:
     """
     like = versions[0].tags.get(_RECIPE) if versions else None
     known = [version for version in versions if _ANSWERS in version.tags and version.tags.get(_RECIPE) == like]
-    return [Point(int(version.tags[_ANSWERS]), version.metrics) for version in known]
+    return [Point(int(version.tags[_ANSWERS]), version.metrics) for version in reversed(known)]
+
+
+def _has_rows(effective: pl.DataFrame, dimensions: Sequence[Dimension]) -> bool:
+    return len(DataSet.of(Answers.of(effective, dimensions), dimensions)) > 0
 
 
 def _learned(version: VersionInfo) -> Learned | None:

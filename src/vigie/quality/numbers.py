@@ -11,6 +11,7 @@ from vigie.quality.agreement import agreements
 from vigie.quality.disagreements import split_groups
 from vigie.quality.gold import accuracy, gold_answers
 from vigie.quality.pace import paces
+from vigie.store.annotations import known
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,13 +61,13 @@ def quality(
     gold
         As `store.checks.gold` returns it.
     dimensions
-        What is asked now.
+        What is asked now; annotations of other dimensions or labels are left out.
     too_fast_seconds
         As for `pace.paces`.
     seed
         For the bootstrap.
     """
-    asked = effective.filter(pl.col("dimension").is_in([one.name for one in dimensions]))
+    asked = known(effective, dimensions)
     answers, timed = gold_answers(asked, gold), paces(asked, too_fast_seconds=too_fast_seconds)
     found = agreements(asked, dimensions, seed=seed)
     overall = accuracy(answers)

@@ -276,18 +276,20 @@ def gold_drafts(view: View, askable: Sequence[int]) -> list[CheckDraft]:
 def doubt_drafts(view: View, doubted: Sequence[Doubted]) -> tuple[list[CheckDraft], list[int]]:
     """Return the questions whether people are sure, and the doubted groups whose annotators have left.
 
-    Nobody is asked twice about one group, whatever they said; and over all trainings at most one answer in `ONE_IN` comes back.
+    Nobody is asked twice about one group, whatever they said; and over all trainings at most one answer in `ONE_IN` comes back,
+    what people hold now among these.
     """
     had = set(view.closed.filter(pl.col("check_kind") == Check.DOUBT).select("group_id", "annotator").iter_rows())
+    held = set(view.waiting.filter(pl.col("annotator").is_not_null(), check_kind=Check.DOUBT)["group_id"])
     present = set(view.present())
     drafts: list[CheckDraft] = []
     orphaned = []
-    n_left = max(1, view.answers["group_id"].n_unique() // ONE_IN) - len(had)
+    n_left = max(1, view.answers["group_id"].n_unique() // ONE_IN) - len(had) - len(held)
     said = view.answers.filter(pl.col("group_id").is_in([one.group_id for one in doubted]))
     by_group = {int(str(key[0])): rows for key, rows in said.group_by("group_id", maintain_order=True)}
     for one in doubted:
         rows = by_group.get(one.group_id)
-        if rows is None or one.group_id in view.settled or not view.shares.doubts:
+        if rows is None or one.group_id in view.settled | held or not view.shares.doubts:
             continue
         givers = rows.filter(dimension=one.doubt.dimension, label=one.doubt.given)["annotator"].to_list()
         there = next((name for name in reversed(givers) if name in present), None)

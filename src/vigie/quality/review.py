@@ -14,7 +14,7 @@ from vigie.quality.disagreements import split_groups
 from vigie.quality.numbers import quality
 from vigie.quality.pace import paces
 from vigie.store import Store
-from vigie.store.annotations import of_groups
+from vigie.store.annotations import known, of_groups
 
 MAX_CASES = 50
 """Groups of one list that are shown at a time."""
@@ -110,18 +110,18 @@ class Review:
         self._seed = seed
         self._regrouped = regrouped
         self._version = version
-        self._known: tuple[object, dict[str, Any]] | None = None
+        self._remembered: tuple[object, dict[str, Any]] | None = None
 
     def numbers(self) -> dict[str, Any]:
         """Return what `numbers.quality` does, and how many second looks wait, by why; computed again when answers change."""
         gold, dimensions, seconds = self._store.checks.gold(), tuple(self._dimensions()), self._too_fast_seconds()
         key = (self._store.annotations.last_id(), gold.rows(), dimensions, seconds, self._version())
-        known = self._known
-        if known is None or known[0] != key:
+        remembered = self._remembered
+        if remembered is None or remembered[0] != key:
             found = quality(self._said(), gold, dimensions, too_fast_seconds=seconds, seed=self._seed)
-            known = self._known = (key, found)
+            remembered = self._remembered = (key, found)
         waiting = self._store.checks.n_waiting()
-        return {**known[1], "doubts": waiting[Check.DOUBT], "second_looks": sum(waiting.values())}
+        return {**remembered[1], "doubts": waiting[Check.DOUBT], "second_looks": sum(waiting.values())}
 
     def disagreements(self, limit: int = MAX_CASES) -> Cases:
         """Return the groups about which people say different things, most messages first."""
@@ -187,12 +187,7 @@ class Review:
         return self._store.checks.unmark_gold(group_id)
 
     def _effective(self) -> pl.DataFrame:
-        known = pl.DataFrame(
-            [(one.name, label) for one in self._dimensions() for label in one.label_names],
-            schema={"dimension": pl.String, "label": pl.String},
-            orient="row",
-        )
-        return self._said().join(known, on=["dimension", "label"], how="semi", maintain_order="left")
+        return known(self._said(), self._dimensions())
 
     def _said(self) -> pl.DataFrame:
         return self._regrouped(self._store.annotations.told())

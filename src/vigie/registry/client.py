@@ -1,6 +1,7 @@
 """The versions of one registered model, through MLflow's client."""
 
 import shutil
+import sqlite3
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -229,7 +230,7 @@ class Registry:
         """Turn whatever a database or a disk raises into errors of ours."""
         try:
             yield
-        except (SQLAlchemyError, OSError) as error:
+        except (SQLAlchemyError, sqlite3.Error, OSError) as error:
             raise self._unavailable(what, error) from error
 
     def _unavailable(self, what: str, error: Exception) -> UnavailableError:

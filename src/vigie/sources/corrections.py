@@ -4,7 +4,7 @@ Batches have the columns of `messages.SCHEMA` and
 
 =======================  ======  =====================================================================
 ``correction:revision``  Int64   the how-manieth answer about messages of its template this is, from 1
-``correction:labels``    String  what people say of it since then: JSON, labels by dimension
+``correction:labels``    String  what people say of it since then: JSON, labels by dimension; null where they differ, or took it back
 =======================  ======  =====================================================================
 """
 
@@ -30,6 +30,7 @@ class Correction(NamedTuple):
     """An answer that changed what people say of a group: the id of its last annotation, and since then the labels.
 
     ``singles`` are the labels of single messages: those that somebody excepted, or that people said different things of.
+    ``spoken`` are the dimensions in which anything was ever said of the group, whether it holds or not.
     """
 
     id: int
@@ -37,10 +38,11 @@ class Correction(NamedTuple):
     revision: int
     labels: dict[str, str]
     singles: Mapping[str, dict[str, str]] = {}
+    spoken: tuple[str, ...] = ()
 
-    def of(self, text: str | None) -> dict[str, str]:
-        """Return the labels of one message of the group."""
-        return self.labels | self.singles.get(text or "", {})
+    def of(self, text: str | None) -> dict[str, str | None]:
+        """Return the labels of one message of the group; None where what was said does not hold any more."""
+        return {**dict.fromkeys(self.spoken), **self.labels, **self.singles.get(text or "", {})}
 
 
 class CorrectionsSource:
@@ -167,7 +169,7 @@ def corrections(history: pl.DataFrame) -> list[Correction]:
             group.hear(row)
         revision = revisions[family] = revisions.get(family, 0) + 1
         if before != (after := group.agreed()):
-            found.append(Correction(int(rows["id"].max()), group_id, revision, *after))  # type: ignore[arg-type]
+            found.append(Correction(int(rows["id"].max()), group_id, revision, *after, group.spoken()))  # type: ignore[arg-type]
     return sorted(found, key=lambda one: one.id)
 
 
@@ -191,21 +193,20 @@ class _Group:
             if row["settled"]:
                 self._settled[key] = (row["id"], row["label"])
 
-    def _has_only_exceptions(self) -> bool:
-        """Tell whether nobody spoke of the rest of the group; as `store.annotations.effective`, exceptions count then."""
-        return all(is_exception for said in self._said.values() for _, is_exception in said.values())
+    def spoken(self) -> tuple[str, ...]:
+        """Return the dimensions in which anything was ever said, sorted."""
+        return tuple(sorted({dimension for dimension, _ in self._said}))
 
     def agreed(self) -> tuple[dict[str, str], dict[str, dict[str, str]]]:
         """Return the labels by dimension that hold for the group, and by message those that hold for that alone."""
         general: dict[str, set[str]] = {}
         single: dict[tuple[str, str], set[str]] = {}
         settled = {dimension: label for (dimension, _), (_, label) in sorted(self._settled.items(), key=_number)}
-        only_exceptions = self._has_only_exceptions()
         for (dimension, _), said in sorted(self._said.items()):
             if dimension in settled:
                 continue
             for message, (label, is_exception) in said.items():
-                if is_exception == only_exceptions:
+                if not is_exception:  # as in `store.annotations.of_groups`
                     general.setdefault(dimension, set()).add(label)
                 if message is not None:
                     single.setdefault((message, dimension), set()).add(label)

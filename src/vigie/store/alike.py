@@ -133,8 +133,8 @@ def answer(
 def undo(connection: Connection, question_id: int, annotator: str, now: datetime) -> list[int]:
     """Take back what was answered along with a question that was taken back just before; return the groups.
 
-    What was open about a group before is open again, unless somebody answered or is asked about it now. What an annotator said of a group
-    since stays.
+    What was open about a group before is open again, unless somebody answered or is asked about it now. What an annotator said of
+    a group since stays.
     """
     along = _along(connection, question_id)
     _withdraw(connection, [row.id for row in along], annotator, now)

@@ -9,7 +9,7 @@ import polars as pl
 from sqlalchemy import ColumnElement, Connection, Select, Subquery, and_, delete, func, insert, select, union, update
 
 from vigie.errors import QuestionError
-from vigie.labels import Annotation, QuestionKind
+from vigie.labels import Annotation, Dimension, QuestionKind
 from vigie.store import elsewhere
 from vigie.store.bulk import among, chunks, frame, storable
 from vigie.store.elsewhere import Note
@@ -87,8 +87,7 @@ class Annotations:
         -------
         Columns ``group_id``, ``template``, ``count``, ``dimension``, ``annotator``, ``label``, ``purpose``,
         ``created_at``, ``question_id``, ``model_version``, ``duration_seconds``, ``settled`` (whether it wins over what
-        others said); oldest first. What somebody said about an exception counts for the group only if nobody said anything
-        about the rest of it.
+        others said); oldest first. What somebody said about an exception is nothing about its group.
         """
         return of_groups(self.told())
 
@@ -301,19 +300,25 @@ def update_states(connection: Connection, group_ids: Sequence[int]) -> None:
     connection.execute(update(groups).where(these, withdrawn).values(state=GroupState.OPEN))
 
 
+def known(said: pl.DataFrame, dimensions: Sequence[Dimension]) -> pl.DataFrame:
+    """Return the annotations whose dimension and label are among those of `dimensions`, in their order."""
+    pairs = [(dimension.name, label) for dimension in dimensions for label in dimension.label_names]
+    names = pl.DataFrame(pairs, schema={"dimension": pl.String, "label": pl.String}, orient="row")
+    return said.join(names, on=["dimension", "label"], how="semi", maintain_order="left")
+
+
 def of_groups(told: pl.DataFrame) -> pl.DataFrame:
     """Return what people say about groups, given what they say about messages; see `Annotations.effective`."""
-    # Whoever it was: an answer about one message alone is none about the rest, which somebody else answered.
-    of_the_rest = pl.col("is_exception") == pl.col("is_exception").min().over("group_id", "template")
     key = ["group_id", "template", "annotator", "dimension"]
-    whole = told.filter(of_the_rest).unique(key, keep="last", maintain_order=True)
+    whole = told.filter(~pl.col("is_exception")).unique(key, keep="last", maintain_order=True)
     return whole.drop("message", "is_exception")
 
 
 def standing(group_ids: Sequence[int] | None = None, *, before: int | None = None) -> Subquery:
     """Select the newest annotation of each person per group, dimension and message, unless it was taken back.
 
-    With `before` it is what stood when the annotation of that id was added. Who says or takes back something without naming a message speaks of the whole group, whatever they said before.
+    With `before` it is what stood when the annotation of that id was added. Who says or takes back something without naming a
+    message speaks of the whole group, whatever they said before.
     """
     about = (annotations.c.group_id, annotations.c.annotator, annotations.c.dimension)
     wanted: list[ColumnElement[bool]] = [] if group_ids is None else [annotations.c.group_id.in_(group_ids)]

@@ -6,6 +6,7 @@ the batch, its size, or the worker.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol
 
 import numpy as np
@@ -56,6 +57,7 @@ class _State:
 
     policy: Policy
     model: Model | None
+    answers: Mapping[str, Mapping[str, str]]
     known: Known
     templates: Callable[[pl.Series], pl.Series]
 
@@ -119,18 +121,14 @@ class Labeller:
         -------
         The batch, and the dimensions it has labels in: those of the policy it was labelled with.
         """
+        return _label(batch, self._state)
+
+    def label_both_ways(self, batch: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame, tuple[Dimension, ...]]:
+        """Return what `label` returns, and before the dimensions what it would be if the model had been given no answers."""
         state = self._state
-        frame = batch.with_columns(state.templates(batch["text"]).alias("template"))
-        templates = frame["template"].drop_nulls().unique(maintain_order=True)
-        proba = state.known.look_up(templates)
-        table = _decide(templates, proba, state)
-        frame = frame.join(table, on="template", how="left", maintain_order="left")
-        frame = _apply_rules(frame, proba, state.policy)
-        frame = frame.with_columns(
-            pl.when(pl.col("text").is_not_null()).then(route(state.policy)).alias("route"),
-            pl.lit(state.model.version if state.model else None, dtype=pl.String).alias("model"),
-        )
-        return frame.select(*batch.columns, *output_columns(state.policy.dimensions)), state.policy.dimensions
+        labelled, dimensions = _label(batch, state)
+        without, _ = _label(batch, self._make(state.policy, state.model, heed_answers=False))
+        return labelled, without, dimensions
 
     def predict(self, texts: Sequence[str]) -> list[Prediction]:
         """Return what the system says about some texts, in order."""
@@ -138,22 +136,41 @@ class Labeller:
         names = [dimension.name for dimension in dimensions]
         return [_prediction(row, names) for row in frame.to_dicts()]
 
-    def _make(self, policy: Policy, model: Model | None) -> _State:
+    def _make(self, policy: Policy, model: Model | None, *, heed_answers: bool = True) -> _State:
         width = sum(len(dimension.labels) for dimension in policy.dimensions)
-        known = Known(width, self._cache_templates, lambda templates: _probabilities(templates, policy, model))
+        answers = model.answers if model and heed_answers else {}
+        known = Known(
+            width, self._cache_templates, partial(_probabilities, policy=policy, model=model, answers=answers)
+        )
         splits = getattr(model, "splits", {})
         templates = self._refining(splits) if self._refining and splits else self._normalise
-        return _State(policy.for_evidence(model.evidence if model else {}), model, known, templates)
+        return _State(policy.for_evidence(model.evidence if model else {}), model, answers, known, templates)
 
 
-def _probabilities(templates: pl.Series, policy: Policy, model: Model | None) -> np.ndarray[Any, np.dtype[np.float32]]:
+def _label(batch: pl.DataFrame, state: _State) -> tuple[pl.DataFrame, tuple[Dimension, ...]]:
+    frame = batch.with_columns(state.templates(batch["text"]).alias("template"))
+    templates = frame["template"].drop_nulls().unique(maintain_order=True)
+    proba = state.known.look_up(templates)
+    table = _decide(templates, proba, state)
+    frame = frame.join(table, on="template", how="left", maintain_order="left")
+    frame = _apply_rules(frame, proba, state.policy)
+    frame = frame.with_columns(
+        pl.when(pl.col("text").is_not_null()).then(route(state.policy)).alias("route"),
+        pl.lit(state.model.version if state.model else None, dtype=pl.String).alias("model"),
+    )
+    return frame.select(*batch.columns, *output_columns(state.policy.dimensions)), state.policy.dimensions
+
+
+def _probabilities(
+    templates: pl.Series, *, policy: Policy, model: Model | None, answers: Mapping[str, Mapping[str, str]]
+) -> np.ndarray[Any, np.dtype[np.float32]]:
     """Return the model's probabilities for all dimensions side by side; zeros where it knows nothing or is not asked.
 
     It is not asked about templates that people answered in every dimension: encoding 1,000 tweets takes seconds.
     """
     width = sum(len(dimension.labels) for dimension in policy.dimensions)
     wide = np.zeros((len(templates), width), dtype=np.float32)
-    asked = [row for row, template in enumerate(templates) if model and not _is_settled(template, policy, model)]
+    asked = [row for row, template in enumerate(templates) if not _is_settled(answers.get(template, {}), policy)]
     if model is None or not asked:
         return wide
     proba = model.predict_proba(templates.gather(asked))
@@ -168,16 +185,14 @@ def _probabilities(templates: pl.Series, policy: Policy, model: Model | None) ->
     return wide
 
 
-def _is_settled(template: str, policy: Policy, model: Model) -> bool:
+def _is_settled(answers: Mapping[str, str], policy: Policy) -> bool:
     """Tell whether people's answers decide all labels of a template."""
-    answers = model.answers.get(template, {})
     return all(answers.get(one.name) in one.label_names for one in policy.dimensions)
 
 
 def _decide(templates: pl.Series, proba: np.ndarray[Any, Any], state: _State) -> pl.DataFrame:
     """Return label, confidence and origin by dimension for each template, and its row in `proba`."""
-    answers = state.model.answers if state.model else {}
-    given = [answers.get(template) for template in templates] if answers else []
+    given = [state.answers.get(template) for template in templates] if state.answers else []
     columns: dict[str, Any] = {"template": templates, "row": np.arange(len(templates), dtype=np.uint32)}
     at = 0
     for dimension in state.policy.dimensions:

@@ -177,10 +177,9 @@ def _values(texts: pl.Series, template: str, slots: Sequence[int], *, end: str) 
 def _captured(texts: pl.Series, pattern: str, n: int) -> list[pl.Series]:
     try:
         return [texts.str.extract(pattern, group) for group in range(1, n + 1)]
-    except (
-        pl.exceptions.ComputeError
-    ):  # the engine takes no pattern of more than 10 MiB, compiled: a very long template
-        return [pl.Series([None], dtype=pl.String).new_from_index(0, len(texts))] * n
+    except pl.exceptions.ComputeError:
+        # The engine takes no pattern of more than 10 MiB, compiled: a very long template. A column each: callers write into them.
+        return [pl.Series([None], dtype=pl.String).new_from_index(0, len(texts)) for _ in range(n)]
 
 
 def _pattern(template: str, slots: Sequence[int], *, strict: bool) -> str:

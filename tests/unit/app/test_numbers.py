@@ -1,18 +1,16 @@
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import polars as pl
 import pytest
 
 import vigie
 from builders import a_labelled_batch
-from learner_fakes import SEVERITY, KnowingModel
+from learner_fakes import KnowingModel
 from vigie.app import Project, Services, Watcher
-from vigie.app.numbers import Judge, Remembering
+from vigie.app.numbers import Judge
 from vigie.labels import Annotation, Purpose
 
 TEMPLATE = Path(vigie.__file__).parent / "templates" / "logs"
@@ -106,32 +104,3 @@ def test_status_when_groups_were_audited_then_the_numbers_are_plain_values(proje
     assert {"value", "low", "high", "new_value", "new_low", "new_high", "seen_value"} <= set(numbers["macro_f1"])
     assert numbers["calibration"]["bins"][0]["n"] == 2
     assert b'vigie_accuracy_ratio{dimension="severity"} 0.5' in services.metrics()
-
-
-class Counting(KnowingModel):
-    """Notes how many templates it was asked about."""
-
-    def __init__(self) -> None:
-        super().__init__({"severity": {"a": "error", "c": "warning"}})
-        self.asked: list[int] = []
-
-    def predict_proba(self, templates: pl.Series) -> dict[str, np.ndarray[Any, Any]]:
-        self.asked.append(len(templates))
-        return super().predict_proba(templates)
-
-
-@pytest.mark.parametrize("asked", [["a", "b"], ["a", "b", "a", "c"], []])
-def test_remembering_when_asked_again_then_the_model_hears_only_what_is_new(asked: Sequence[str]) -> None:
-    model = Counting()
-    once = Remembering(model)
-    once.predict_proba(pl.Series(["b"]))
-
-    found = once.predict_proba(pl.Series(asked, dtype=pl.String))
-    again = once.predict_proba(pl.Series(asked, dtype=pl.String))
-
-    expected = KnowingModel({"severity": {"a": "error", "c": "warning"}}).predict_proba(
-        pl.Series(asked, dtype=pl.String)
-    )
-    assert found["severity"].tolist() == again["severity"].tolist() == expected["severity"].tolist()
-    assert sum(model.asked) == len({"b", *asked})
-    assert once.dimensions == (SEVERITY,)

@@ -7,6 +7,8 @@ import pytest
 
 from learner_fakes import MemoryRegistry
 from tiny_encoder import N_COLUMNS, tiny_encoder
+from vigie.app import parts, project
+from vigie.app.parts import OFFERED
 from vigie.app.project import Project
 from vigie.classifiers.artefact import Artefact
 from vigie.classifiers.cascade import CascadeClassifier
@@ -15,6 +17,25 @@ from vigie.errors import MissingExtraError, SettingsError
 from vigie.features import encoder_files
 from vigie.features.encoder import SentenceEncoder
 from vigie.features.encoder_cache import embeddings
+
+PLACES = """
+[[dimensions]]
+name = "severity"
+labels = ["info", "error"]
+
+[sources.lines]
+type = "files"
+path = "in.log"
+
+[sources.topic]
+type = "kafka"
+topics = "logs"
+sink = "files"
+
+[sinks.files]
+type = "files"
+path = "out.jsonl"
+"""
 
 LEARNING = """
 [[dimensions]]
@@ -119,3 +140,48 @@ def test_policy_when_nobody_named_a_rules_file_then_there_are_no_rules(tmp_path:
     (tmp_path / "vigie.toml").write_text(LEARNING)
     project = Project.open(tmp_path)
     assert len(project.policy(project.settings).rules) == 0
+
+
+def test_parts_when_they_are_built_then_they_are_offered_what_was_counted_on_when_the_settings_were_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "vigie.toml").write_text(PLACES)
+    offered: dict[str, set[str]] = {}
+    monkeypatch.setattr(
+        project, "build", lambda family, _kind, _where, _given, some, **_: offered.update({family: {*some, "owner"}})
+    )
+    opened = Project.open(tmp_path)
+
+    opened._source("lines", until_end=True)
+    opened.sink("lines")
+    opened.close()
+
+    assert offered == OFFERED
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ('topics = "logs"', "", "sources.topic.topics is missing; sources of type 'kafka' need it"),
+        ('path = "in.log"', "path = 5", "sources.lines.path is 5; expected a valid string"),
+        ('path = "out', 'inbox = "out', "sinks.files.inbox is no setting of sinks of type 'files'; expected one of"),
+    ],
+)
+def test_open_when_a_part_cannot_be_built_as_written_then_it_is_said(
+    tmp_path: Path, old: str, new: str, expected: str
+) -> None:
+    (tmp_path / "vigie.toml").write_text(PLACES.replace(old, new))
+    with pytest.raises(SettingsError, match=expected.replace("?", r"\?")):
+        Project.open(tmp_path)
+
+
+def test_open_when_a_part_needs_a_package_that_is_not_here_then_that_waits_for_its_role(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def load(family: str, name: str) -> Any:
+        raise MissingExtraError(f"{family} {name}", "all")
+
+    (tmp_path / "vigie.toml").write_text(PLACES)
+    monkeypatch.setattr(parts.plugins, "load", load)
+
+    assert list(Project.open(tmp_path).settings.sources) == ["lines", "topic"]

@@ -1,5 +1,7 @@
 import shutil
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import orjson
@@ -8,6 +10,7 @@ import pytest
 
 import vigie
 from vigie.app import Project, Services, Watcher
+from vigie.app.services import _Remembered
 from vigie.errors import SettingsError, UnavailableError
 
 TEMPLATES = Path(vigie.__file__).parent / "templates"
@@ -82,6 +85,21 @@ def test_train_when_people_answered_then_the_champion_answers_and_explains(proje
     words = {word.word for word in services.explain("the disk is full now")["severity"]}
     assert {"disk", "full"} <= words
     assert services.status()["model"]["versions"][0]["version"] == trained.version
+
+
+def test_remembered_when_many_ask_at_one_time_then_each_key_is_computed_once_and_returned() -> None:
+    computed: list[int] = []
+
+    def compute(key: int) -> int:
+        computed.append(key)
+        time.sleep(0.05)  # so that the others come meanwhile
+        return -key
+
+    remembered = _Remembered(compute, seconds=60.0)
+    with ThreadPoolExecutor(8) as threads:
+        assert set(threads.map(remembered.get, [7] * 8)) == {-7}
+        assert computed == [7]
+        assert list(threads.map(remembered.get, [1, 2] * 8)) == [-1, -2] * 8
 
 
 def test_worker_when_there_is_no_such_source_then_the_sources_are_named(project: Project):

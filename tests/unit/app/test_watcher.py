@@ -7,7 +7,7 @@ import pytest
 
 import vigie
 from vigie.app import Project, Watcher
-from vigie.errors import UnavailableError
+from vigie.errors import MissingExtraError, ModelError, UnavailableError, UnknownPartError, VigieError
 
 TEMPLATES = Path(vigie.__file__).parent / "templates"
 
@@ -70,6 +70,7 @@ def test_look_when_a_rule_was_added_then_it_speaks(project: Project, folder: Pat
         ("rules.toml", "[[rules]]", "[[rules]]\npatern = 1", "rules.toml, line"),
         ("vigie.toml", 'path = "rules.toml"', 'path = "rule.toml"', "rules.path is 'rule.toml', and there is no such"),
         ("vigie.toml", "cluster_margin.v1", "cluster_margn.v1", "learning.strategy: none of the strategies"),
+        ("vigie.toml", 'path = "labelled', 'paht = "labelled', "did you mean 'path'?; change it in vigie.toml, line"),
     ],
 )
 def test_look_when_a_file_broke_then_the_old_settings_stay_and_it_is_told_once(
@@ -121,16 +122,28 @@ def test_look_when_a_flag_overrides_the_file_then_it_stays(folder: Path):
     assert project.settings.routing.confidence == 0.25
 
 
-def test_look_when_the_registry_is_away_then_the_model_stays_and_it_is_told(
-    project: Project, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    "error",
+    [
+        UnavailableError("no registry"),
+        ModelError("no model"),
+        MissingExtraError("hybrid.v1", "embeddings"),
+        UnknownPartError("no such classifier"),
+    ],
+)
+def test_look_when_the_champion_cannot_be_had_then_the_model_stays_and_it_is_told(
+    error: VigieError, project: Project, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ):
     def away() -> None:
-        raise UnavailableError("no registry")
+        raise error
 
     watcher = Watcher(project)
     monkeypatch.setattr(project, "use_champion", away)
-    watcher.look()
-    assert watcher.model_problem == "no registry"
+    with caplog.at_level(logging.WARNING):
+        watcher.look()
+        watcher.look()
+    assert watcher.model_problem == str(error)
+    assert len(caplog.records) == 1
     monkeypatch.undo()
     watcher.look()
     assert watcher.model_problem is None

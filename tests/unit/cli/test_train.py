@@ -1,8 +1,12 @@
 import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import polars as pl
+import pytest
 
-from vigie.cli.train import as_plain, told
+from vigie.cli import train
+from vigie.cli.train import as_plain, show, told
 from vigie.learner.audit import Estimate
 from vigie.learner.promotion import Verdict
 from vigie.learner.trainer import Trained
@@ -55,3 +59,19 @@ def test_as_plain_when_asked_for_json_then_it_has_what_a_program_needs() -> None
         "accuracy": {"severity": 0.9, "category": None},
         "seconds": 1.23,
     }
+
+
+@pytest.mark.parametrize("steps", [[], [(32, 70), (64, 70), (70, 70)]])
+def test_show_when_there_is_something_to_encode_then_the_bar_knows_all_of_it(
+    steps: list[tuple[int, int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown: list[tuple[str, int | None, int]] = []
+
+    @contextmanager
+    def progress(what: str, total: int | None = None) -> Iterator[Callable[[int], None]]:
+        yield lambda n: shown.append((what, total, n))
+
+    monkeypatch.setattr(train, "progress", progress)
+    show(iter(steps))
+
+    assert shown == [("groups encoded", 70, n) for n in (32, 32, 6) if steps]

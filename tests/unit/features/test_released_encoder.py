@@ -88,6 +88,19 @@ def test_released_when_the_archive_lacks_the_model_then_refused(tmp_path: Path, 
     assert holds(cache) == []
 
 
+def test_released_when_the_archive_was_damaged_on_its_way_then_refused(tmp_path: Path, cache: Path) -> None:
+    release = a_release(tmp_path)
+    archive = bytearray((tmp_path / "archive.zip").read_bytes())
+    start = 30 + len("small.onnx")
+    archive[start : start + 20] = b"\xff" * 20
+    (tmp_path / "archive.zip").write_bytes(archive)
+
+    with pytest.raises(ModelError, match="is not the archive it was"):
+        released(release)
+
+    assert holds(cache) == []
+
+
 def test_released_when_it_is_no_archive_then_refused(tmp_path: Path, cache: Path) -> None:
     release = a_release(tmp_path)
     (tmp_path / "archive.zip").write_bytes(b"<html>please log in</html>" * 1000)

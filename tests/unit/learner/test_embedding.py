@@ -172,6 +172,23 @@ def test_comes_first_when_many_answers_were_brought_in_then_they_are_encoded_bef
     assert asked == [names[SLICE]]
 
 
+def test_answered_when_many_answers_were_brought_in_then_all_are_encoded_and_counted(
+    store: Store, embedding: Embedding, encoder: str, clock: SettableClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = record(store, SLICE + 8)
+    answered = store.pool.unlabelled()["group_id"][: SLICE + 1].to_list()
+    store.annotations.add([Annotation(group, "severity", "info", "ann", Purpose.TRAIN, NOON) for group in answered])
+
+    assert list(embedding.answered(DIMENSIONS)) == [(SLICE, SLICE + 1), (SLICE + 1, SLICE + 1)]
+    assert list(embedding.answered(DIMENSIONS)) == []
+
+    restart()
+    asked = encoded(monkeypatch)
+    HybridClassifier(DIMENSIONS, encoder=encoder).embed(pl.Series(names[: SLICE + 1]))
+    assert asked == []
+    assert list(Embedding(store, make=LinearClassifier, clock=clock).answered(DIMENSIONS)) == []
+
+
 def test_comes_first_when_nothing_is_encoded_then_never(store: Store, clock: SettableClock) -> None:
     def make(asked: tuple[Dimension, ...]) -> LinearClassifier:
         return LinearClassifier(asked)

@@ -61,6 +61,41 @@ def test_step_when_nobody_answered_then_questions_are_open_and_nothing_is_traine
     assert registry.records == []
 
 
+def test_train_when_messages_came_after_the_last_answer_then_they_count_as_seen(
+    store: Store, registry: MemoryRegistry, make_learner: LearnerMaker, clock: SettableClock
+) -> None:
+    learner = make_learner(audit_every=2)
+    learner.step()
+    groups = store.pool.counts().sort("group_id")
+    for group_id, label, purpose in zip(groups["group_id"], ("info", "error"), Purpose, strict=False):
+        store.annotations.add([Annotation(group_id, "severity", label, "ann", purpose, clock())])
+    learner.step()
+    store.record("files", a_labelled_batch(*[groups["template"][0]] * 10_000, offset=5000))
+
+    learner.train()
+
+    assert (
+        registry.records[-1].metrics["accuracy.severity"] > 0.9
+    )  # what it learned from, and next to nothing of the rest
+
+
+def test_step_when_all_answers_contradict_each_other_about_one_template_then_it_is_split_and_learned(
+    store: Store, registry: MemoryRegistry, make_learner: LearnerMaker, clock: SettableClock
+) -> None:
+    template, texts = "job <num> ended <num>", [f"job 12{row}4 ended {row % 2}" for row in range(6)]
+    store.record("files", a_labelled_batch(*[template] * 6, texts=texts, offset=5000))
+    (group_id,) = store.pool.known([template])["group_id"]
+    learner = make_learner(retrain_after_answers=1)
+    learner.step()
+    for text, (who, label) in zip(texts[:4], (("ann", "info"), ("bob", "error")) * 2, strict=True):
+        store.annotations.add([Annotation(group_id, "severity", label, who, Purpose.TRAIN, clock(), message=text)])
+
+    learner.step()
+
+    assert registry.champion() == "1"
+    assert learner.details()["problem"] is None
+
+
 def test_step_when_enough_answers_came_then_a_champion_asks_other_questions(
     store: Store, registry: MemoryRegistry, make_learner: LearnerMaker
 ) -> None:

@@ -370,6 +370,22 @@ def test_split_when_a_reviewer_settles_a_part_then_the_other_part_stays(world: W
     assert world.label_of(access(200, rng=rng)) == ("info", Origin.HUMAN)
 
 
+def test_split_when_the_whole_was_settled_in_another_dimension_then_that_holds_for_each_part(world: World) -> None:
+    rng = random.Random(6)
+    world.stream([access(status, rng=rng) for status in [200, 500, 200, 500, 200]])
+    group = world.store.pool.find(ACCESS)
+    assert group is not None
+    world.say(access(200, rng=rng), severity="warning")
+    world.say(access(500, rng=rng), severity="warning")
+    reviewer = Review(world.store, dimensions=lambda: DIMENSIONS, too_fast_seconds=lambda: 0.4, clock=world.clock)
+    reviewer.settle(group.id, {"severity": "error"}, "rita")
+    world.say(access(200, rng=rng), topic=TOPIC.label_names[0])
+    world.say(access(500, rng=rng), topic=TOPIC.label_names[1])
+
+    assert world.train() == {ACCESS: (3,)}
+    assert [world.label_of(access(status, rng=rng)) for status in (200, 500)] == [("error", Origin.HUMAN)] * 2
+
+
 def test_split_when_no_hidden_part_repeats_then_it_stays_a_disagreement(world: World) -> None:
     world.stream([f"user {n} logged in after {n} ms" for n in range(1000, 1008)])
     world.say("user 1001 logged in after 1001 ms", severity="info")
@@ -401,6 +417,38 @@ def test_exception_when_no_slot_tells_it_apart_then_the_answer_about_the_rest_ho
 
     assert world.train() == {}
     assert world.label_of(exception) == ("info", Origin.HUMAN)
+
+
+def test_exception_when_the_answer_about_the_rest_is_taken_back_then_it_says_nothing_of_its_group(world: World) -> None:
+    world.stream([f"user {n} logged in after {n} ms" for n in range(1000, 1004)])
+    asked = world.labelling.ask("ann")[0]
+    exception = next(sample for sample in asked.question.samples if sample != asked.text)
+    stored = world.labelling.submit(asked.question.id, "ann", {"severity": "info"}, exceptions=[exception])
+    world.labelling.release("ann", [stored.exceptions[0].question.id])
+    (about_it,) = world.labelling.ask("bob")
+    world.labelling.submit(about_it.question.id, "bob", {"severity": "error"})
+    world.labelling.undo("ann")
+    world.say("disk 7 is full", severity="warning")
+
+    assert world.train() == {}
+    assert world.label_of("user 77 logged in after 7 ms")[1] is not Origin.HUMAN
+
+
+def test_exception_when_it_is_alone_in_a_part_then_it_speaks_for_that(world: World) -> None:
+    rng = random.Random(2)
+    lines = [access(status, rng=rng) for status in [200, 200, 500, 500, 200]]
+    world.stream(lines)
+    asked = world.labelling.ask("ann")[0]
+    exceptions = [line for line in lines if line.endswith("500")]
+    stored = world.labelling.submit(
+        asked.question.id, "ann", {"severity": "info"}, exceptions=exceptions, keep_exceptions=True
+    )
+    for one in stored.exceptions:
+        world.labelling.submit(one.question.id, "ann", {"severity": "error"})
+
+    assert world.train() == {ACCESS: (3,)}
+    assert world.label_of(access(500, rng=rng)) == ("error", Origin.HUMAN)
+    assert world.label_of(access(200, rng=rng)) == ("info", Origin.HUMAN)
 
 
 def test_split_of_an_audited_group_then_one_part_measures_and_none_trains(world: World) -> None:

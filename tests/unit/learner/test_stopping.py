@@ -86,6 +86,17 @@ def test_predicted_gain_when_the_curve_is_noisy_then_the_interval_is_wide() -> N
     assert found.high - found.low > found.value
 
 
+def test_predicted_gain_when_a_version_learned_from_corrected_answers_then_its_level_is_the_newest() -> None:
+    points = a_curve(0.5)
+    corrected = a_point(200, 0.99)
+
+    found, before = predicted_gain([*points, corrected], "severity"), predicted_gain(points, "severity")
+
+    assert found is not None
+    assert before is not None
+    assert found.value < before.value / 2
+
+
 def test_predicted_gain_when_answers_hardly_grew_then_a_curve_says_nothing() -> None:
     assert predicted_gain([a_point(100 + n, 0.9) for n in range(10)], "severity") is None
 

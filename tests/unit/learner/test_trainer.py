@@ -10,10 +10,11 @@ from builders import NOON, a_labelled_batch
 from learner_fakes import SEVERITY, TOPIC, MemoryRegistry
 from vigie.classifiers.artefact import Artefact
 from vigie.classifiers.linear import LinearClassifier
-from vigie.errors import ModelError, UnavailableError
+from vigie.errors import MissingExtraError, ModelError, UnavailableError, UnknownPartError
 from vigie.labels import Annotation, Dimension, Purpose
 from vigie.learner import training
 from vigie.learner.trainer import Learned, Trained, Trainer, points
+from vigie.registry import VersionInfo
 from vigie.store import Store
 
 TRUTH = {"disk full": "error", "disk failed": "error", "login ok": "info", "user left": "info"}
@@ -157,6 +158,16 @@ def test_champion_when_moved_by_somebody_else_then_the_new_one_is_read(store: St
     assert champion.version == "1"
 
 
+def test_points_when_versions_have_as_many_answers_then_the_newest_is_the_last() -> None:
+    def version(number: str, n_answers: int) -> VersionInfo:
+        tags = {"vigie.recipe": "r", "vigie.n_answers": str(n_answers)}
+        return VersionInfo(number, NOON, {"accuracy": float(number)}, (), tags)
+
+    found = points([version("3", 20), version("2", 20), version("1", 10)])
+
+    assert [(one.n_answers, one.metrics["accuracy"]) for one in found] == [(10, 1.0), (20, 2.0), (20, 3.0)]
+
+
 def test_champion_when_it_cannot_be_read_then_the_next_version_replaces_it(
     store: Store, registry: MemoryRegistry
 ) -> None:
@@ -167,6 +178,24 @@ def test_champion_when_it_cannot_be_read_then_the_next_version_replaces_it(
     assert trainer.champion() is None
 
     train(store, trainer)
+
+    assert registry.champion() == "2"
+
+
+@pytest.mark.parametrize(
+    "error", [MissingExtraError("hybrid.v1", "embeddings"), UnknownPartError("no such classifier")]
+)
+def test_champion_when_what_it_needs_is_not_installed_then_the_next_version_replaces_it(
+    error: Exception, store: Store, registry: MemoryRegistry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def load(*_: object, **__: object) -> None:
+        raise error
+
+    learn_truth(store)
+    train(store, a_trainer(store, registry))
+    monkeypatch.setattr(Artefact, "load", load)
+
+    train(store, a_trainer(store, registry))
 
     assert registry.champion() == "2"
 
@@ -266,7 +295,7 @@ def test_points_when_versions_were_learned_otherwise_then_only_those_like_the_ne
     annotate(store, "login slow", "info")
     train(store, trainer)
 
-    assert [point.n_answers for point in points(registry.versions())] == [5, 4]
+    assert [point.n_answers for point in points(registry.versions())] == [4, 5]
     assert points([]) == []
 
 

@@ -48,6 +48,16 @@ def test_quality_when_a_dimension_is_not_asked_any_more_then_its_answers_do_not_
     assert [one["name"] for one in found["annotators"]] == ["cyd"]
 
 
+def test_quality_when_a_label_is_not_there_any_more_then_what_was_said_with_it_does_not_count() -> None:
+    found = numbers(
+        Said(1, "fatal", annotator="ann"),
+        Said(1, "info", annotator="bob"),
+    )
+
+    assert found["disagreements"] == 0
+    assert [one["name"] for one in found["annotators"]] == ["bob"]
+
+
 def test_quality_when_people_differ_in_two_dimensions_of_a_group_then_it_waits_once() -> None:
     said = [
         Said(1, label, dimension, annotator=name)

@@ -270,6 +270,18 @@ def test_plan_when_many_are_doubted_then_one_answer_in_twenty_comes_back_over_al
     assert waiting(store, Check.DOUBT) == []
 
 
+def test_plan_when_doubts_are_held_then_they_count_among_those_that_come_back(store, ids, plan, clock) -> None:
+    looks = plan([a_doubt(one) for one in ids[:10]], second=0.0)
+    held = store.questions.lease("ann", 20, 600)
+    assert len(held) == 3
+    looks._doubted = [a_doubt(one) for one in ids[10:20]]
+    clock.forward(60)
+
+    keep(looks, store)
+
+    assert [one for one, _ in waiting(store, Check.DOUBT)] == ids[:3]
+
+
 @pytest.mark.parametrize("label", ["info", "error"])
 def test_plan_when_a_doubt_was_answered_then_it_is_not_asked_a_third_time(store, ids, plan, clock, label: str) -> None:
     looks = plan([a_doubt(ids[4]), a_doubt(ids[4], "error")], second=0.0)

@@ -2,6 +2,7 @@ from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any
 
+import orjson
 import polars as pl
 import pytest
 
@@ -75,7 +76,9 @@ def test_corrections_when_nobody_answered_then_none(answers: Answers) -> None:
 def test_corrections_when_one_answer_has_two_dimensions_then_it_is_one(answers: Answers) -> None:
     answers.add(7, severity="error", category="disk")
 
-    assert corrections(answers.history()) == [Correction(2, 7, 1, {"category": "disk", "severity": "error"})]
+    assert corrections(answers.history()) == [
+        Correction(2, 7, 1, {"category": "disk", "severity": "error"}, {}, ("category", "severity"))
+    ]
 
 
 def test_corrections_when_a_second_person_says_the_same_then_nothing_is_to_be_corrected(answers: Answers) -> None:
@@ -89,7 +92,7 @@ def test_corrections_when_people_disagree_then_the_label_is_nobodys_any_more(ans
     answers.add(7, severity="error")
     answers.add(7, annotator="bob", severity="info")
 
-    assert corrections(answers.history())[1] == Correction(2, 7, 2, {})
+    assert corrections(answers.history())[1] == Correction(2, 7, 2, {}, {}, ("severity",))
 
 
 def test_corrections_when_an_answer_changes_or_is_taken_back_then_each_has_a_higher_revision(answers: Answers) -> None:
@@ -103,6 +106,17 @@ def test_corrections_when_an_answer_changes_or_is_taken_back_then_each_has_a_hig
     assert found == [(1, {"severity": "error"}), (2, {"severity": "info"}), (3, {})]
 
 
+def test_source_when_an_answer_is_taken_back_then_its_dimension_is_named_without_a_label(answers: Answers) -> None:
+    answers.add(1, severity="error", category="disk")
+    answers.add(1, severity=None)
+    source = answers.source()
+    source.open([])
+
+    assert [orjson.loads(labels) for _, revision, labels in poll_all(source) if revision == 2] == [
+        {"severity": None, "category": "disk"}
+    ] * 2
+
+
 def test_corrections_when_a_message_is_excepted_then_only_it_has_other_labels(answers: Answers) -> None:
     answers.add(1, message="text 10", severity="info")
     answers.add(1, message="text 11", is_exception=True, severity="error")
@@ -113,7 +127,7 @@ def test_corrections_when_a_message_is_excepted_then_only_it_has_other_labels(an
     assert poll_all(source) == [(10, 1, info), (11, 1, info), (10, 2, info), (11, 2, error)]
 
 
-def test_corrections_when_the_rest_is_taken_back_then_exceptions_speak_for_the_group_as_for_the_learner(
+def test_corrections_when_the_rest_is_taken_back_then_exceptions_speak_for_themselves_alone(
     answers: Answers,
 ) -> None:
     answers.add(1, message="text 10", severity="info")
@@ -125,7 +139,7 @@ def test_corrections_when_the_rest_is_taken_back_then_exceptions_speak_for_the_g
     assert found == [
         ({"severity": "info"}, {}),
         ({"severity": "info"}, {"text 11": {"severity": "error"}}),
-        ({"severity": "error"}, {}),
+        ({}, {"text 11": {"severity": "error"}}),
     ]
 
 
@@ -139,7 +153,11 @@ def test_corrections_when_one_person_says_different_things_of_messages_then_each
     found = corrections(answers.history())
 
     singles = {"text 10": {"severity": "info"}, "text 11": {"severity": "error"}}
-    assert found[1:] == [Correction(2, 1, 2, {}, singles), Correction(3, 1, 3, {"severity": "error"}, {})]
+    spoken = ("severity",)
+    assert found[1:] == [
+        Correction(2, 1, 2, {}, singles, spoken),
+        Correction(3, 1, 3, {"severity": "error"}, {}, spoken),
+    ]
 
 
 def test_corrections_when_an_answer_names_no_message_then_it_is_about_all_of_them(answers: Answers) -> None:

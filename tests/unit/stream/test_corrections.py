@@ -1,27 +1,41 @@
 from functools import partial
+from typing import Any
 
 import orjson
 import polars as pl
 
 from builders import a_batch, a_dimension
+from learner_fakes import KnowingModel
 from vigie.messages import SCHEMA
 from vigie.rules import Rules
 from vigie.sources.corrections import LABELS as SOURCE_LABELS
 from vigie.sources.corrections import REVISION as SOURCE_REVISION
 from vigie.stream.corrections import LABELS, REVISION, correcting
 from vigie.stream.decode import decode
-from vigie.stream.labeller import Labeller
+from vigie.stream.labeller import Labeller, Model
 from vigie.stream.routing import Policy
 
 DIMENSIONS = (a_dimension(default="info"), a_dimension("category", ("disk", "net"), default="net"))
 
 
-def a_process():
+class Answered(KnowingModel):
+    """A model version that was given answers."""
+
+    version = "1"
+    evidence: dict[str, Any] = {}  # noqa: RUF012 — never changed
+    answers = {"x": {"severity": "error", "category": "disk"}}  # noqa: RUF012 — likewise
+
+    def explain(self, *_: object) -> list[Any]:
+        return []
+
+
+def a_process(model: Model | None = None):
     labeller = Labeller(Policy(DIMENSIONS, Rules.empty(DIMENSIONS)), normalise=lambda texts: texts)
+    labeller.use(model=model)
     return correcting(partial(decode, text_fields=["msg"], max_message_bytes=1000), labeller)
 
 
-def a_correction(payload: bytes, revision: int = 1, **labels: str) -> pl.DataFrame:
+def a_correction(payload: bytes, revision: int = 1, **labels: str | None) -> pl.DataFrame:
     columns = {REVISION: pl.lit(revision, pl.Int64), LABELS: pl.lit(orjson.dumps(labels).decode())}
     return a_batch(payload).with_columns(**columns)
 
@@ -56,6 +70,18 @@ def test_correcting_when_one_dimension_is_answered_then_the_other_is_the_labelle
     assert (output["severity"], output["category"]) == ("error", "net")
     assert output["vigie"]["origin"] == {"severity": "human", "category": "default"}
     assert output["vigie"]["route"] == "review"
+
+
+def test_correcting_when_an_answer_that_the_model_was_given_is_taken_back_then_the_model_speaks() -> None:
+    model = Answered({"severity": {"x": "warning"}}, DIMENSIONS)
+    batch = pl.concat([a_correction(b"x", severity=None), a_correction(b"x", 2, severity="info")])
+
+    taken_back, changed = outputs(a_process(model)(batch)[0])
+
+    assert (taken_back["severity"], taken_back["category"]) == ("warning", "disk")
+    assert taken_back["vigie"]["origin"] == {"severity": "model", "category": "human"}
+    assert taken_back["vigie"]["confidence"]["severity"] < 1
+    assert (changed["severity"], changed["vigie"]["origin"]["severity"]) == ("info", "human")
 
 
 def test_correcting_when_the_label_is_none_of_the_projects_any_more_then_left_out() -> None:

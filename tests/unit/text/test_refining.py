@@ -1,7 +1,7 @@
 import polars as pl
 import pytest
 
-from vigie.text import normaliser
+from vigie.text import normaliser, refining
 from vigie.text.refining import Refinement, first_values, placeholders, shown_values, values
 
 LOGS, SOCIAL = normaliser("logs"), normaliser("social")
@@ -98,3 +98,17 @@ def test_first_values_when_there_are_more_slots_then_as_the_first_of_all() -> No
         expected = values(texts, template, range(min(most, 4)))
         assert [column.to_list() for column in found] == [column.to_list() for column in expected]
     assert first_values(texts, "no slots", 3) == []
+
+
+def test_values_when_the_narrow_pattern_is_too_long_for_the_engine_then_each_slot_has_its_own(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pattern = refining._pattern
+    refused = "(" * 2  # as the engine refuses what is too long once it is compiled
+    monkeypatch.setattr(
+        refining, "_pattern", lambda *given, strict: refused if strict else pattern(*given, strict=strict)
+    )
+
+    found = values(pl.Series(["GET /a took 31 ms 500"]), "GET <path> took <num> ms <num>", [0, 1, 2])
+
+    assert [column.to_list() for column in found] == [["/a"], ["31"], ["500"]]
