@@ -9,7 +9,7 @@ from itertools import islice
 import polars as pl
 
 from vigie.errors import LabelError
-from vigie.exchange.answers import Answer, Status, name_of
+from vigie.exchange.answers import MAX_ANNOTATOR_CHARACTERS, Answer, Status, name_of
 from vigie.exchange.ledger import Ledger
 from vigie.labels import Annotation, Dimension, Purpose, QuestionKind
 from vigie.store import QuestionState, Store
@@ -95,8 +95,8 @@ def examine(answers: Iterable[Answer], expected: Expected, on_row: Callable[[int
     Raises
     ------
     LabelError
-        Labels or dimensions are unknown and not to be skipped; all are named, with how often they occur. Or an exception is
-        too long to be kept, without which nobody knows what it is about.
+        Labels or dimensions are unknown and not to be skipped; all are named, with how often they occur. Or the name of an
+        annotator is too long, or an exception, without which nobody knows what it is about.
     SettingsError
         The file cannot be read; from the reader.
     """
@@ -108,17 +108,27 @@ def examine(answers: Iterable[Answer], expected: Expected, on_row: Callable[[int
             continue
         found.n_rows += 1
         found.statuses[answer.status] += 1
-        if answer.is_exception and len(answer.text) > MAX_MESSAGE_CHARACTERS:
-            raise LabelError(
-                f"line {answer.line}: an exception has {len(answer.text):,} characters; expected at most "
-                f"{MAX_MESSAGE_CHARACTERS:,}: leave it out, or say 'false' under is_exception; nothing was written"
-            )
+        _refuse_long(answer)
         for dimension, label in answer.labels.items():
             if not expected.knows(dimension, expected.label(dimension, label)):
                 found.unknown.setdefault(dimension, Counter())[label] += 1
     if found.unknown and not expected.skip_unknown:
         raise LabelError(_told(found.unknown, expected.dimensions))
     return found
+
+
+def _refuse_long(answer: Answer) -> None:
+    n = len(answer.annotator or "")
+    if n > MAX_ANNOTATOR_CHARACTERS:
+        raise LabelError(
+            f"line {answer.line}: the annotator's name has {n:,} characters; expected at most {MAX_ANNOTATOR_CHARACTERS}; "
+            "nothing was written"
+        )
+    if answer.is_exception and len(answer.text) > MAX_MESSAGE_CHARACTERS:
+        raise LabelError(
+            f"line {answer.line}: an exception has {len(answer.text):,} characters; expected at most "
+            f"{MAX_MESSAGE_CHARACTERS:,}: leave it out, or say 'false' under is_exception; nothing was written"
+        )
 
 
 def bring_in(
