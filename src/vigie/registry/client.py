@@ -229,6 +229,8 @@ class Registry:
         """Turn whatever a database or a disk raises into errors of ours."""
         try:
             yield
+        except UnavailableError:  # an OSError, too, that says it already
+            raise
         except (SQLAlchemyError, OSError) as error:
             raise self._unavailable(what, error) from error
 
