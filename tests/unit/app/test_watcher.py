@@ -7,7 +7,7 @@ import pytest
 
 import vigie
 from vigie.app import Project, Watcher
-from vigie.errors import UnavailableError
+from vigie.errors import MissingExtraError, UnavailableError, UnknownPartError, VigieError
 
 TEMPLATES = Path(vigie.__file__).parent / "templates"
 
@@ -134,3 +134,38 @@ def test_look_when_the_registry_is_away_then_the_model_stays_and_it_is_told(
     monkeypatch.undo()
     watcher.look()
     assert watcher.model_problem is None
+
+
+LACKING = [MissingExtraError("hybrid.v1", "embeddings"), UnknownPartError("no classifiers part is called 'mine.v1'")]
+
+
+@pytest.mark.parametrize("error", LACKING)
+def test_look_when_the_champion_needs_what_is_not_installed_then_the_model_stays_and_it_is_told_once(
+    error: VigieError, project: Project, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
+    def lacking() -> None:
+        raise error
+
+    watcher = Watcher(project)
+    monkeypatch.setattr(project, "use_champion", lacking)
+    with caplog.at_level(logging.WARNING):
+        watcher.look()
+        watcher.look()
+
+    assert watcher.model_problem == str(error)
+    assert [record.getMessage() for record in caplog.records] == [f"keeping model version None: {error}"]
+
+
+@pytest.mark.parametrize("error", LACKING)
+def test_start_when_the_champion_needs_what_is_not_installed_then_the_role_does_not_start(
+    error: VigieError, project: Project, monkeypatch: pytest.MonkeyPatch
+):
+    def lacking() -> None:
+        raise error
+
+    watcher = Watcher(project)
+    monkeypatch.setattr(project, "use_champion", lacking)
+
+    with pytest.raises(type(error)):
+        watcher.start()
+    watcher.stop()
