@@ -75,6 +75,8 @@ class Findings:
     n_labels, n_known, n_outdated, n_replaced
         Labels that were written; that were here already; that were left out because the same person said otherwise
         later; and that took the place of what the same person had said about the group.
+    excepted
+        By annotator, messages that they said something about alone.
     """
 
     n_rows: int = 0
@@ -87,6 +89,7 @@ class Findings:
     n_known: int = 0
     n_outdated: int = 0
     n_replaced: int = 0
+    excepted: set[tuple[str, str]] = field(default_factory=set)
 
 
 def examine(answers: Iterable[Answer], expected: Expected, on_row: Callable[[int], None] = lambda _n: None) -> Findings:
@@ -109,6 +112,8 @@ def examine(answers: Iterable[Answer], expected: Expected, on_row: Callable[[int
         found.n_rows += 1
         found.statuses[answer.status] += 1
         _refuse_long(answer)
+        if answer.is_exception and answer.status is Status.ANSWERED:
+            found.excepted.add((answer.annotator or expected.annotator, answer.text))
         for dimension, label in answer.labels.items():
             if not expected.knows(dimension, expected.label(dimension, label)):
                 found.unknown.setdefault(dimension, Counter())[label] += 1
@@ -168,10 +173,9 @@ def bring_in(
         ledger = Ledger(store.annotations.about(sorted(set(group_ids.values()))), found)
         # The last word of a person holds, so the words go in in the order in which they were said.
         pairs = sorted(zip(batch, templates, strict=True), key=lambda pair: pair[0].created_at or now)
-        excepted = {(one.annotator, one.text) for one in batch if one.is_exception and one.status is Status.ANSWERED}
         new: list[tuple[Annotation, Note]] = []
         for answer, template in pairs:
-            message = _message(answer, excepted)
+            message = _message(answer, found.excepted)
             rows = _rows(answer, template, group_ids[template], audited, now)
             said = [(replace(row, message=message), note, dated) for row, note, dated in rows]
             entered = [(row, note) for row, note, dated in said if ledger.enter(row, note, dated=dated)]
@@ -218,13 +222,13 @@ def _rows(
         yield row, note, answer.created_at is not None
 
 
-def _message(answer: Answer, excepted: Collection[tuple[str | None, str]]) -> str | None:
+def _message(answer: Answer, excepted: Collection[tuple[str, str]]) -> str | None:
     """Return the message that an answer is about; None for the whole group."""
     if answer.is_exception:
         return answer.text
     # Tools do not say which message was in view when an answer was taken back: all that was said goes. And beside an answer
     # about the whole group stands any of its messages, also one that was excepted then.
-    is_whole = answer.status is Status.WITHDRAWN or (answer.annotator, answer.text) in excepted
+    is_whole = answer.status is Status.WITHDRAWN or (answer.annotator or "", answer.text) in excepted
     return None if is_whole else answer.text
 
 
