@@ -297,7 +297,7 @@ def _where(file: Path) -> str:
         for _ in reader(file) if reader else ():
             pass
     except SettingsError as error:
-        return str(error)
+        return str(error).removeprefix(f"{file} cannot be read: ")
     return ""
 
 
