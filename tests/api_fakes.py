@@ -53,8 +53,8 @@ class FakeLabelling:
     failure: Exception | None = None
     calls: list[tuple[Any, ...]] = field(default_factory=list)
 
-    def ask(self, annotator: str, n: int = 1) -> list[Any]:
-        self._note("ask", annotator, n)
+    def ask(self, annotator: str, n: int = 1, *, again: bool = False) -> list[Any]:
+        self._note("ask", annotator, n, *(["again"] if again else []))
         asked, self.questions = self.questions[:n], self.questions[n:]
         return [SimpleNamespace(question=q, prediction=a_prediction(), text=q.samples[0]) for q in asked]
 
@@ -72,6 +72,9 @@ class FakeLabelling:
             "submit", question_id, annotator, dict(labels), *(list(given) for given in (exceptions, also) if given)
         )
         return SimpleNamespace(exceptions=(), also=tuple(also)[:2])
+
+    def skip(self, question_id: int, annotator: str) -> None:
+        self._note("skip", question_id, annotator)
 
     def similar(self, question_id: int, annotator: str) -> Any:
         self._note("similar", question_id, annotator)

@@ -9,6 +9,7 @@
     ├── FencedError (RuntimeError)          another worker took over this one's identity      stop
     ├── MessageError (ValueError)           this message is bad, go on with the next          dead letter
     ├── UnavailableError (ConnectionError)  a server does not answer now, try again           wait
+    │   └── InboxFullError                  too many messages wait for the stream worker      wait
     ├── LabelError (ValueError)             an answer names no known dimension or label       refuse
     ├── QuestionError (LookupError)         a question is not (any more) theirs to answer     refuse
     │   └── UnknownQuestionError            there is no such question                         refuse
@@ -70,6 +71,10 @@ class UnavailableError(VigieError, ConnectionError):
     def __init__(self, message: str | None = None, *, retry_after_seconds: float = 1.0) -> None:
         super().__init__(message)
         self.retry_after_seconds = retry_after_seconds
+
+
+class InboxFullError(UnavailableError):
+    """Too many messages wait for the stream worker."""
 
 
 class LabelError(VigieError, ValueError):

@@ -166,9 +166,12 @@ class Labelling:
         self._clock = clock
         self._near = near
 
-    def ask(self, annotator: str, n: int = 1) -> list[Asked]:
-        """Lease at most `n` questions to an annotator, each with a prediction; none when there is nothing to ask."""
-        return self._with_predictions(self._store.questions.lease(annotator, n, self._lease_seconds))
+    def ask(self, annotator: str, n: int = 1, *, again: bool = False) -> list[Asked]:
+        """Lease at most `n` questions to an annotator, each with a prediction; none when there is nothing to ask.
+
+        With `again`, those that the annotator holds already come first.
+        """
+        return self._with_predictions(self._store.questions.lease(annotator, n, self._lease_seconds, again=again))
 
     def submit(
         self,

@@ -203,6 +203,8 @@ class _Reader:
             tree = tomllib.loads(self._text)
         except tomllib.TOMLDecodeError as error:
             raise SettingsError(f"{self._file} is not valid TOML: {error}") from error
+        except RecursionError:
+            raise SettingsError(f"{self._file} is nested too deeply") from None
         for key in tree.keys() - {"rules"}:
             self._fail(None, key, f"{key!r} is unknown; expected nothing but [[rules]] tables")
         tables = tree.get("rules", [])

@@ -99,6 +99,13 @@ def test_ask_when_two_people_ask_then_they_get_different_questions(labelling: La
     assert other == []
 
 
+def test_ask_when_asked_again_then_gives_the_same_question_with_its_text(labelling: Labelling) -> None:
+    first, again = (labelling.ask("ann", again=True) for _ in range(2))
+
+    assert (again[0].question.id, again[0].text) == (first[0].question.id, first[0].text)
+    assert labelling.ask("bob", again=True)[0].question.id != first[0].question.id
+
+
 def test_submit_when_labels_are_known_then_they_are_stored_once(labelling: Labelling, store: Store) -> None:
     asked = ask_one(labelling)
 

@@ -40,6 +40,15 @@ def test_uri_when_it_names_a_server_then_it_keeps_its_own_files(uri: str, server
     assert registry._artifact_root == (None if server else tmp_path)
 
 
+def test_champion_when_the_server_is_away_then_it_is_said_once(tmp_path: Path) -> None:
+    registry = Registry("http://127.0.0.1:9", "model", cache=tmp_path)
+
+    with pytest.raises(UnavailableError) as caught:
+        registry.champion()
+
+    assert str(caught.value).count("cannot look up the champion at http://127.0.0.1:9: ") == 1
+
+
 def test_script_when_none_is_given_then_the_one_of_this_package(tmp_path: Path) -> None:
     registry = Registry("sqlite:///mlflow.db", "model", cache=tmp_path)
 

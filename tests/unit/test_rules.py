@@ -150,6 +150,7 @@ def test_parse_when_a_rule_is_broken_then_says_line_and_reason(rule: str, line: 
     ("text", "reason"),
     [
         ("[[rules]]\nname = \npattern = 3", "rules.toml is not valid TOML: .*line 2"),
+        (f"x = {'[' * 5000}{']' * 5000}", "rules.toml is nested too deeply"),
         ("x = 1\n", "rules.toml, line 1: 'x' is unknown"),
         ("\nrules = 3\n", "rules.toml, line 2: 'rules' is one value"),
         ("rules = [1]\n", "rules.toml, line 1: 'rules' is one value"),

@@ -20,6 +20,7 @@ MAX_ID = 2**63 - 1
 MAX_EXCEPTIONS = 100
 Id = Annotated[int, Field(ge=1, le=MAX_ID)]
 _LISTS = frozenset({"labels", "exceptions", "also"})  # a form has neither objects nor lists
+_SAID = {"true": True, "false": False}
 
 
 class LabelAnswer(BaseModel):
@@ -58,6 +59,7 @@ class Sent(Body):
     message: Text | None = Field(default=None, description="What the labels are about, where there is no question_id.")
     labels: dict[str, str] = Field(default_factory=dict, examples=[{"severity": "error"}])
     annotator: Annotator = DEFAULT_ANNOTATOR
+    skip: bool = Field(default=False, description="Leave the question to others; this annotator is not asked it again.")
     exceptions: list[Text] = Field(
         default_factory=list,
         max_length=MAX_EXCEPTIONS,
@@ -73,7 +75,7 @@ class Sent(Body):
 class SentAnswer(BaseModel):
     """What was stored."""
 
-    status: str = Field(examples=["stored"])
+    status: str = Field(examples=["stored"], description="stored, or skipped.")
     question_id: int | None
     labels: dict[str, str]
     also: list[int] = Field(
@@ -120,9 +122,10 @@ def _add_get_message(router: APIRouter, services: "Services") -> None:
     def get_message(annotator: Annotated[Annotator, Query()] = DEFAULT_ANNOTATOR) -> Response:
         """Ask for the next question, with its prediction.
 
-        The question is this annotator's for a while (`learning.lease_seconds`); nobody else gets it meanwhile.
+        The question is this annotator's for a while (`learning.lease_seconds`); nobody else gets it meanwhile, and whoever asks
+        again gets the same one until they have answered or skipped it. Programs that ask side by side need names of their own.
         """
-        asked = services.labelling.ask(annotator, 1)
+        asked = services.labelling.ask(annotator, 1, again=True)
         return reply(_question(asked[0], services.dimensions)) if asked else Response(status_code=204)
 
 
@@ -136,11 +139,14 @@ def _add_send(router: APIRouter, services: "Services") -> None:
     def send(fields: Fields) -> Response:
         """Store an answer, as JSON or as a form.
 
-        With `question_id` it answers that question; otherwise it is about `message`. Dimensions may be left out.
+        With `question_id` it answers that question; otherwise it is about `message`. Dimensions may be left out. A question that
+        cannot be answered is left to others with `skip`, in place of labels.
         `exceptions` are messages of the group that a question's answer does not hold for; `/get_message` asks about them next.
         Groups under `also` take the same answer. All is stored in one transaction or nothing, and one undo takes it back.
         """
         sent = _sent(fields, services.dimensions)
+        if sent.skip:
+            return reply(_skip(services, sent))
         check_labels(services.dimensions, sent.labels)
         also = _store(services, sent)
         stored = {"status": "stored", "question_id": sent.question_id, "labels": sent.labels, "also": list(also)}
@@ -166,6 +172,16 @@ def _add_similar(router: APIRouter, services: "Services") -> None:
         found = services.labelling.similar(question_id, annotator)
         groups = [_similar_group(group) for group in found.groups]
         return reply({"question_id": question_id, "groups": groups, "looked_at": found.looked_at, "of": found.of})
+
+
+def _skip(services: "Services", sent: Sent) -> dict[str, Any]:
+    """Leave a question to others; return what came of it."""
+    if sent.question_id is None:
+        raise RefusedError(422, "skip is given without question_id; expected both, or neither")
+    if sent.labels or sent.exceptions or sent.also:
+        raise RefusedError(422, "skip is given with an answer; expected one of them")
+    services.labelling.skip(sent.question_id, sent.annotator)
+    return {"status": "skipped", "question_id": sent.question_id, "labels": {}, "also": []}
 
 
 def _store(services: "Services", sent: Sent) -> tuple[int, ...]:
@@ -242,6 +258,8 @@ def _sent(fields: Mapping[str, Any], dimensions: tuple[Dimension, ...]) -> Sent:
         known["labels"] = {**labels, **plain}
     if isinstance(known.get("question_id"), str) and known["question_id"].isdecimal():
         known["question_id"] = int(known["question_id"][:20])
+    if isinstance(known.get("skip"), str):  # in a form
+        known["skip"] = _SAID.get(known["skip"], known["skip"])
     try:
         return Sent.model_validate(known)
     except ValidationError as error:

@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 
 from vigie.api.bodies import JSON, RawBody, StrictRoute, content_type, parse_json, reply
 from vigie.api.problems import RefusedError, problem, responses
-from vigie.errors import UnavailableError
+from vigie.errors import InboxFullError
 
 if TYPE_CHECKING:
     from vigie.app import Services
@@ -65,7 +65,7 @@ def inbox(services: "Services") -> APIRouter:
         _check_sizes(messages, services.settings.stream.max_message_bytes)
         try:
             return reply({"accepted": services.push(messages)}, status=202)
-        except UnavailableError as error:
+        except InboxFullError as error:
             return problem(429, str(error), retry_after_seconds=error.retry_after_seconds)
 
     return router

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Request, Response
 from vigie.api.bodies import RawBody, content_type
 from vigie.api.guard import MAX_BODY_BYTES
 from vigie.api.loki_bodies import BodyError, Line, read
-from vigie.errors import SettingsError, UnavailableError
+from vigie.errors import InboxFullError, SettingsError, UnavailableError
 from vigie.loki import PUSH_PATH
 
 if TYPE_CHECKING:
@@ -35,7 +35,8 @@ def loki(services: "Services") -> APIRouter:
             try:
                 services.push([line.payload for line in good])
             except UnavailableError as error:
-                return _plain(429, str(error), retry_after_seconds=error.retry_after_seconds)
+                status = 429 if isinstance(error, InboxFullError) else 503
+                return _plain(status, str(error), retry_after_seconds=error.retry_after_seconds)
             except SettingsError as error:
                 return _plain(409, str(error))
         return _plain(400, refused) if refused else Response(status_code=204)

@@ -18,6 +18,8 @@ from vigie.rules import Rules
 from vigie.settings import Settings, load, place
 
 PATHS = ("path", "dead_letters", "ca_file")
+SECRETS = (".password", ".token")
+"""Ends of settings whose values are in no error."""
 
 
 OFFERED = {
@@ -168,10 +170,13 @@ def _valid(where: str, value: Any, kind: Any, where_to_change: Callable[[], str]
     try:
         return adapter.validate_python(value)
     except ValidationError as error:
-        problem = error.errors()[0]
-        raise SettingsError(
-            f"{where} is {value!r:.80}; {problem['msg'].replace('Input should be', 'expected')}{where_to_change()}"
-        ) from error
+        expected = error.errors()[0]["msg"].replace("Input should be", "expected")
+        if where.endswith(SECRETS):  # written without quotes, or a number in the environment
+            kind = "a number" if isinstance(value, int | float) else "no text"
+            seen, expected, cause = f"{kind}, not shown here", f"{expected}, in double quotes", None
+        else:
+            seen, cause = f"{value!r:.80}", error
+        raise SettingsError(f"{where} is {seen}; {expected}{where_to_change()}") from cause
 
 
 def _nearest(name: str, known: list[str]) -> str:

@@ -112,8 +112,8 @@ class Services:
         ------
         SettingsError
             The project has no source of type ``http``, so nobody would read them.
-        UnavailableError
-            The inbox is full; says when to try again.
+        InboxFullError
+            Too many messages wait; says when to try again.
         """
         if all(source.type != "http" for source in self.settings.sources.values()):
             raise SettingsError(

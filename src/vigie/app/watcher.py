@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection
 from pathlib import Path
 
 from vigie.app.project import Project
-from vigie.errors import MissingExtraError, ModelError, SettingsError, UnavailableError, UnknownPartError
+from vigie.errors import ModelError, SettingsError, UnavailableError, VigieError
 from vigie.settings import FILE_NAME, Settings
 
 log = logging.getLogger(__name__)
@@ -51,8 +51,15 @@ class Watcher:
         self.model_problem: str | None = None
 
     def start(self) -> None:
-        """Look once, then go on in a thread of its own."""
-        self.look()
+        """Look once, then go on in a thread of its own.
+
+        Raises
+        ------
+        MissingExtraError, UnknownPartError
+            The champion needs what is not installed here: the role has no older model to keep.
+        """
+        self._look_at_settings()
+        self._look_at_champion(refused=(UnavailableError, ModelError))
         self._thread.start()
 
     def stop(self) -> None:
@@ -95,11 +102,11 @@ class Watcher:
     def _needs_restart(self, old: Settings, new: Settings) -> list[str]:
         return [name for name in sorted(self._restart_for) if getattr(old, name) != getattr(new, name)]
 
-    def _look_at_champion(self) -> None:
+    def _look_at_champion(self, refused: tuple[type[VigieError], ...] = (VigieError,)) -> None:
         before = self._project.labeller.model.version if self._project.labeller.model else None
         try:
             version = self._project.use_champion()
-        except (UnavailableError, ModelError, MissingExtraError, UnknownPartError) as error:
+        except refused as error:
             if str(error) != self.model_problem:
                 log.warning("keeping model version %s: %s", before, error, extra={"action": "champion_refused"})
             self.model_problem = str(error)

@@ -3,7 +3,7 @@
 import json
 import threading
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -54,7 +54,8 @@ def list_them(
     logs.set_up(debug=debug)
     with _opened(project) as opened:
         letters = _of(opened, source)
-        found = summary(letters.waiting(), limit=limit, show_payload=show_payload)
+        with progress("dead letters") as advance:
+            found = summary(_counted(letters.waiting(), advance), limit=limit, show_payload=show_payload)
     print(json.dumps(found, ensure_ascii=False) if as_json else told(found))
 
 
@@ -105,9 +106,19 @@ def _of(project: "Project", source: str | None) -> "DeadLetters":
     return DeadLetters(project, source or names[0])
 
 
+def _counted(batches: Iterable["pl.DataFrame"], advance: Callable[[int], None]) -> Iterator["pl.DataFrame"]:
+    for batch in batches:
+        yield batch
+        advance(batch.height)
+
+
 def _tried(letters: "DeadLetters", reason: str) -> tuple[int, int]:
-    counts = list(letters.tried(reason))
-    return sum(labelled for labelled, _ in counts), sum(dead for _, dead in counts)
+    n_labelled = n_dead = 0
+    with progress("dead letters") as advance:
+        for labelled, dead in letters.tried(reason):
+            n_labelled, n_dead = n_labelled + labelled, n_dead + dead
+            advance(labelled + dead)
+    return n_labelled, n_dead
 
 
 def _replayed(letters: "DeadLetters", reason: str) -> tuple[int, int]:

@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -93,12 +94,17 @@ def refuse_place(file: Path, *, force: bool) -> None:
     SettingsError
         That is so.
     """
-    if file.is_dir():
-        raise SettingsError(f"{file} is a folder; name a file in it, such as {file / 'answers.csv'}")
-    if not file.absolute().parent.is_dir():
-        raise SettingsError(f"{file} cannot be written: there is no folder {file.absolute().parent}")
-    if file.exists() and not force:
-        raise SettingsError(f"{file} exists; choose another name, or say --force")
+    try:
+        if file.is_dir():
+            raise SettingsError(f"{file} is a folder; name a file in it, such as {file / 'answers.csv'}")
+        if not file.absolute().parent.is_dir():
+            raise SettingsError(f"{file} cannot be written: there is no folder {file.absolute().parent}")
+        if file.exists() and not file.is_file():
+            raise SettingsError(f"{file} is no plain file; name one, since it is put in place when it is whole")
+        if file.exists() and not force:
+            raise SettingsError(f"{file} exists; choose another name, or say --force")
+    except OSError as error:
+        raise SettingsError(f"{file} cannot be written: {error.strerror or error}") from error
 
 
 def export_questions(file: Path, kind: str | None, project: Path, *, as_json: bool) -> None:
@@ -136,14 +142,16 @@ def export(project: "Project", file: Path, kind: "Format", *, history: bool) -> 
     answers = given(project.store.annotations, history=history)
     left: Counter[Status] = Counter()
     carried = list(sift(answers, kind, left))
-    unfinished = file.with_name(f".unfinished-{file.name}")
+    place = file.resolve()  # of a link, what it points to
+    unfinished = place.with_name(f".unfinished-{place.name}")
     try:
         kind.write(carried, unfinished, dimensions_of(answers, project.dimensions))
-        unfinished.replace(file)
+        unfinished.replace(place)
     except OSError as error:
         raise SettingsError(f"{file} cannot be written: {error.strerror or error}") from error
     finally:
-        unfinished.unlink(missing_ok=True)
+        with suppress(OSError):  # said already, where it could not be written
+            unfinished.unlink()
     return len(carried), {status.value: n for status, n in left.items()}
 
 

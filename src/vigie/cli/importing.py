@@ -100,6 +100,7 @@ def import_file(
     Example: `vigie import label-studio.json --map severity:fatal=error`
     """
     logs.set_up(debug=debug)
+    importing_answers.refuse_name(annotator)
     from vigie.app import Project  # noqa: PLC0415 — takes a second, and `vigie --help` should not
 
     opened = Project.open(project)
@@ -296,7 +297,7 @@ def _where(file: Path) -> str:
         for _ in reader(file) if reader else ():
             pass
     except SettingsError as error:
-        return str(error)
+        return str(error).removeprefix(f"{file} cannot be read: ")
     return ""
 
 

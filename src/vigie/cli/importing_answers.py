@@ -41,6 +41,22 @@ class Asked:
     annotator: str
 
 
+def refuse_name(annotator: str) -> None:
+    """Refuse what cannot be the name of an annotator.
+
+    Raises
+    ------
+    SettingsError
+        It is blank, too long, or has characters that nobody sees.
+    """
+    from vigie.exchange.answers import MAX_ANNOTATOR_CHARACTERS  # noqa: PLC0415 — takes a second to import
+
+    if not annotator.strip() or not annotator.isprintable() or len(annotator) > MAX_ANNOTATOR_CHARACTERS:
+        raise SettingsError(
+            f"--annotator is {annotator!r:.60}; expected a name of at most {MAX_ANNOTATOR_CHARACTERS} visible characters"
+        )
+
+
 def expected(
     project: "Project", renames: Mapping[tuple[str, str], str], annotator: str, *, skip_unknown: bool
 ) -> "Expected":

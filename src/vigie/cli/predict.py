@@ -14,7 +14,7 @@ from vigie.cli import logs
 from vigie.cli.exits import FAILURE, OK
 from vigie.cli.options import HERE, DebugOption, OnlyLogJsonOption, ProjectOption
 from vigie.cli.progress import progress
-from vigie.errors import SettingsError
+from vigie.errors import MessageError, SettingsError
 
 if TYPE_CHECKING:
     import polars as pl
@@ -47,16 +47,17 @@ def predict(
 ) -> None:
     """Label the messages of a file with the champion and the rules; write them as JSONL, in their order.
 
-    Messages that cannot be read are left out and named on standard error; the exit code is 1 then.
+    Messages that cannot be read are left out and named on standard error; the exit code is 1 then. Nothing is labelled while the
+    registry does not answer, since there may be a champion.
 
     Example: `vigie predict app.log --project my-logs > labelled.jsonl`
     """
     logs.set_up(as_json=log_json, debug=debug)
-    from vigie.app import Project, Watcher  # noqa: PLC0415 — takes a second, and `vigie --help` should not
+    from vigie.app import Project  # noqa: PLC0415 — takes a second, and `vigie --help` should not
 
     opened = Project.open(project)
     try:
-        Watcher(opened).look()
+        opened.use_champion()
         with progress("messages", to_terminal=True) as advance:
             n_dead = 0
             for output, dead_letters in labelled(opened, file, text):
@@ -76,6 +77,8 @@ def labelled(project: "Project", file: str, text: list[str] | None) -> Iterator[
     ------
     SettingsError
         The file does not exist or is of no known kind, or no message of its first batch has a text field.
+    MessageError
+        The file is broken; what comes before was returned.
 
     Returns
     -------
@@ -105,6 +108,8 @@ def labelled(project: "Project", file: str, text: list[str] | None) -> Iterator[
                 _warn_without_model(project)
             frame, dimensions = project.labeller.label(messages)
             yield enrich(frame, dimensions)["output"], dead_letters
+        if source.problems:  # in the log already
+            raise MessageError(f"{file} was not read to its end; what comes before is labelled")
     finally:
         source.close()
 

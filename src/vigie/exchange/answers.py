@@ -9,6 +9,9 @@ from enum import StrEnum
 
 from vigie.labels import Purpose
 
+MAX_ANNOTATOR_CHARACTERS = 200
+"""Of a name; PostgreSQL has no place in an index for much longer ones."""
+
 
 class Status(StrEnum):
     """What a person did with a message; ``open`` when nobody did anything."""

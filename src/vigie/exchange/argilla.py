@@ -65,7 +65,7 @@ def _of_one(answer: Answer, noted: Sequence[Row]) -> Iterator[Answer]:
     """Return the answers that one person's responses are made of: those noted that still hold, and what is new."""
     left = dict(answer.labels)
     for entry in noted:
-        labels = entry.values.get("labels", {})
+        labels = {**entry.inner(entry.values.get("labels") or {}, "'labels'").values}
         ours = _user(entry.word("annotator")) == answer.annotator
         if ours and labels and labels.items() <= left.items():
             part = Answer(answer.text, labels, line=answer.line)
@@ -108,7 +108,7 @@ def _noted(row: Row) -> list[Row]:
         return []
     try:
         entries = json.loads(written)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise row.wrong(f"the metadata {KEY!r} is no JSON") from error
     return Row({KEY: entries}, row.file, row.line).objects(KEY)
 

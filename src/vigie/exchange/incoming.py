@@ -9,7 +9,7 @@ from itertools import islice
 import polars as pl
 
 from vigie.errors import LabelError
-from vigie.exchange.answers import Answer, Status, name_of
+from vigie.exchange.answers import MAX_ANNOTATOR_CHARACTERS, Answer, Status, name_of
 from vigie.exchange.ledger import Ledger
 from vigie.labels import Annotation, Dimension, Purpose, QuestionKind
 from vigie.store import QuestionState, Store
@@ -75,6 +75,8 @@ class Findings:
     n_labels, n_known, n_outdated, n_replaced
         Labels that were written; that were here already; that were left out because the same person said otherwise
         later; and that took the place of what the same person had said about the group.
+    excepted
+        By annotator, messages that they said something about alone.
     """
 
     n_rows: int = 0
@@ -87,6 +89,7 @@ class Findings:
     n_known: int = 0
     n_outdated: int = 0
     n_replaced: int = 0
+    excepted: set[tuple[str, str]] = field(default_factory=set)
 
 
 def examine(answers: Iterable[Answer], expected: Expected, on_row: Callable[[int], None] = lambda _n: None) -> Findings:
@@ -95,8 +98,8 @@ def examine(answers: Iterable[Answer], expected: Expected, on_row: Callable[[int
     Raises
     ------
     LabelError
-        Labels or dimensions are unknown and not to be skipped; all are named, with how often they occur. Or an exception is
-        too long to be kept, without which nobody knows what it is about.
+        Labels or dimensions are unknown and not to be skipped; all are named, with how often they occur. Or the name of an
+        annotator is too long, or an exception, without which nobody knows what it is about.
     SettingsError
         The file cannot be read; from the reader.
     """
@@ -108,17 +111,29 @@ def examine(answers: Iterable[Answer], expected: Expected, on_row: Callable[[int
             continue
         found.n_rows += 1
         found.statuses[answer.status] += 1
-        if answer.is_exception and len(answer.text) > MAX_MESSAGE_CHARACTERS:
-            raise LabelError(
-                f"line {answer.line}: an exception has {len(answer.text):,} characters; expected at most "
-                f"{MAX_MESSAGE_CHARACTERS:,}: leave it out, or say 'false' under is_exception; nothing was written"
-            )
+        _refuse_long(answer)
+        if answer.is_exception and answer.status is Status.ANSWERED:
+            found.excepted.add((answer.annotator or expected.annotator, answer.text))
         for dimension, label in answer.labels.items():
             if not expected.knows(dimension, expected.label(dimension, label)):
                 found.unknown.setdefault(dimension, Counter())[label] += 1
     if found.unknown and not expected.skip_unknown:
         raise LabelError(_told(found.unknown, expected.dimensions))
     return found
+
+
+def _refuse_long(answer: Answer) -> None:
+    n = len(answer.annotator or "")
+    if n > MAX_ANNOTATOR_CHARACTERS:
+        raise LabelError(
+            f"line {answer.line}: the annotator's name has {n:,} characters; expected at most {MAX_ANNOTATOR_CHARACTERS}; "
+            "nothing was written"
+        )
+    if answer.is_exception and len(answer.text) > MAX_MESSAGE_CHARACTERS:
+        raise LabelError(
+            f"line {answer.line}: an exception has {len(answer.text):,} characters; expected at most "
+            f"{MAX_MESSAGE_CHARACTERS:,}: leave it out, or say 'false' under is_exception; nothing was written"
+        )
 
 
 def bring_in(
@@ -158,10 +173,9 @@ def bring_in(
         ledger = Ledger(store.annotations.about(sorted(set(group_ids.values()))), found)
         # The last word of a person holds, so the words go in in the order in which they were said.
         pairs = sorted(zip(batch, templates, strict=True), key=lambda pair: pair[0].created_at or now)
-        excepted = {(one.annotator, one.text) for one in batch if one.is_exception and one.status is Status.ANSWERED}
         new: list[tuple[Annotation, Note]] = []
         for answer, template in pairs:
-            message = _message(answer, excepted)
+            message = _message(answer, found.excepted)
             rows = _rows(answer, template, group_ids[template], audited, now)
             said = [(replace(row, message=message), note, dated) for row, note, dated in rows]
             entered = [(row, note) for row, note, dated in said if ledger.enter(row, note, dated=dated)]
@@ -208,13 +222,13 @@ def _rows(
         yield row, note, answer.created_at is not None
 
 
-def _message(answer: Answer, excepted: Collection[tuple[str | None, str]]) -> str | None:
+def _message(answer: Answer, excepted: Collection[tuple[str, str]]) -> str | None:
     """Return the message that an answer is about; None for the whole group."""
     if answer.is_exception:
         return answer.text
     # Tools do not say which message was in view when an answer was taken back: all that was said goes. And beside an answer
     # about the whole group stands any of its messages, also one that was excepted then.
-    is_whole = answer.status is Status.WITHDRAWN or (answer.annotator, answer.text) in excepted
+    is_whole = answer.status is Status.WITHDRAWN or (answer.annotator or "", answer.text) in excepted
     return None if is_whole else answer.text
 
 

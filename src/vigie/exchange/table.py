@@ -2,6 +2,7 @@
 
 import csv
 import json
+import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from pathlib import Path
@@ -168,7 +169,7 @@ def csv_rows(file: Path) -> Iterator[Row]:
             header = next(lines, "")
             reader = csv.reader(chain([header], lines), delimiter=_delimiter(header), strict=True)
             yield from _cells(reader, file)
-    except (OSError, EOFError) as error:
+    except (OSError, EOFError, zlib.error) as error:
         raise SettingsError(f"{file} cannot be read: {error}") from error
 
 

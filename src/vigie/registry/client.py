@@ -230,6 +230,8 @@ class Registry:
         """Turn whatever a database or a disk raises into errors of ours."""
         try:
             yield
+        except UnavailableError:  # an OSError, too, that says it already
+            raise
         except (SQLAlchemyError, sqlite3.Error, OSError) as error:
             raise self._unavailable(what, error) from error
 

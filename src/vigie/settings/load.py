@@ -61,17 +61,18 @@ def parse(
 ) -> Settings:
     """Read settings from the text of a `vigie.toml`; see `load`."""
     environment = environment or {}
+    overrides = _from_environment(environment)
     try:
         tree = tomllib.loads(text)
+        _apply(tree, overrides)
+        _apply(tree, {tuple(name.split(".")): value for name, value in (flags or {}).items()})
+        return Settings.model_validate({**_with_secrets(tree, folder, environment), "folder": folder.resolve()})
     except tomllib.TOMLDecodeError as error:
         raise SettingsError(f"{FILE_NAME} is not valid TOML: {error}") from error
-    overrides = _from_environment(environment)
-    _apply(tree, overrides)
-    _apply(tree, {tuple(name.split(".")): value for name, value in (flags or {}).items()})
-    try:
-        return Settings.model_validate({**_with_secrets(tree, folder, environment), "folder": folder.resolve()})
     except ValidationError as error:
         raise SettingsError(_explain(error.errors()[0], text, overrides)) from error
+    except RecursionError:
+        raise SettingsError(f"{FILE_NAME} is nested too deeply") from None
 
 
 def _from_environment(environment: Mapping[str, str]) -> dict[tuple[str, ...], Any]:
@@ -91,7 +92,7 @@ def _from_environment(environment: Mapping[str, str]) -> dict[tuple[str, ...], A
 def _typed(value: str) -> Any:
     try:
         return tomllib.loads(f"x = {value}")["x"]
-    except tomllib.TOMLDecodeError:
+    except (tomllib.TOMLDecodeError, RecursionError):
         return value
 
 

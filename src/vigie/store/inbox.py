@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import polars as pl
 from sqlalchemy import Connection, delete, func, insert, select
 
-from vigie.errors import UnavailableError
+from vigie.errors import InboxFullError
 from vigie.store.bulk import frame
 from vigie.store.engine import Database, Lock
 from vigie.store.tables import inbox
@@ -24,7 +24,7 @@ class Inbox:
 
         Raises
         ------
-        UnavailableError
+        InboxFullError
             There would be more than `cap` waiting; come back after its ``retry_after_seconds``.
         """
         if not messages:
@@ -34,7 +34,7 @@ class Inbox:
         with self._database.write(Lock.INBOX, durable=True) as connection:
             waiting = _waiting(connection)
             if waiting + len(messages) > cap:
-                raise UnavailableError(
+                raise InboxFullError(
                     f"{waiting} messages wait for the stream worker and {len(messages)} more would exceed {cap}; "
                     "send fewer at once, try again later, or start another worker",
                     retry_after_seconds=RETRY_SECONDS,

@@ -18,6 +18,8 @@ CHECK_EVERY = 5
 LIVE = (QuestionState.OPEN, QuestionState.LEASED)
 """States of a question that may still be answered; a group never has two of them."""
 
+_CLOSED_GROUPS = (GroupState.FLAGGED, GroupState.REPLACED)
+
 
 @dataclass(frozen=True, slots=True)
 class Lease:
@@ -29,10 +31,14 @@ class Lease:
     until: datetime
 
 
-def lease(connection: Connection, wanted: Lease, *, audit_every: int) -> list[Question]:
-    """Hand out questions: exceptions, audit questions and second looks in turn, what a strategy ranked, the largest groups."""
+def lease(connection: Connection, wanted: Lease, *, audit_every: int, again: bool) -> list[Question]:
+    """Hand out questions: exceptions, audit questions and second looks in turn, what a strategy ranked, the largest groups.
+
+    With `again`, those that this annotator was handed before and has not answered come first.
+    """
     expire(connection, wanted.now)
-    ids = _choose(connection, wanted, audit_every)
+    ids = _held(connection, wanted) if again else []
+    ids += _choose(connection, replace(wanted, n=wanted.n - len(ids)), audit_every)
     held = {"state": QuestionState.LEASED, "annotator": wanted.annotator, "leased_until": wanted.until}
     connection.execute(update(questions).where(questions.c.id.in_(ids)).values(held))
     return _shown(connection, load(connection, ids))
@@ -66,6 +72,27 @@ def _choose(connection: Connection, wanted: Lease, audit_every: int) -> list[int
         ids.append(chosen)
     turns.keep(connection)
     return ids
+
+
+def _held(connection: Connection, wanted: Lease) -> list[int]:
+    """Return questions that this annotator holds, unless they answered about the same by another way meanwhile."""
+    said = exists().where(
+        annotations.c.group_id == questions.c.group_id,
+        annotations.c.annotator == wanted.annotator,
+        annotations.c.created_at >= questions.c.created_at,
+        annotations.c.question_id.is_distinct_from(questions.c.id),
+        questions.c.parent_id.is_(None) | (annotations.c.message == questions.c.message),
+    )
+    group_state = select(groups.c.state).where(groups.c.id == questions.c.group_id).scalar_subquery()
+    is_first = questions.c.parent_id.is_(None) & questions.c.check_kind.is_(None)
+    query = (
+        select(questions.c.id)
+        .where(questions.c.state == QuestionState.LEASED, questions.c.annotator == wanted.annotator, ~said)
+        .where(~is_first | (group_state == GroupState.OPEN), group_state.not_in(_CLOSED_GROUPS))
+        .order_by(questions.c.id)
+        .limit(wanted.n)
+    )
+    return list(connection.execute(query).scalars())
 
 
 class _Turns:
@@ -127,7 +154,7 @@ def _checks(connection: Connection, wanted: Lease) -> Iterator[int]:
         .where(questions.c.state == literal_column(f"'{QuestionState.OPEN}'"), questions.c.check_kind.is_not(None))
         .where(questions.c.asked_of.is_(None) | (questions.c.asked_of == wanted.annotator))
         .where((questions.c.check_kind == Check.DOUBT) | ~said)
-        .where(group_state.not_in([GroupState.FLAGGED, GroupState.REPLACED]))
+        .where(group_state.not_in(_CLOSED_GROUPS))
         .where(~_skipped(questions.c.group_id, wanted.annotator))
         .order_by(questions.c.rank, questions.c.id)
         .limit(wanted.n)

@@ -70,16 +70,17 @@ class Questions:
             )
             return int(connection.execute(query).scalar_one())
 
-    def lease(self, annotator: str, n: int, seconds: float) -> list[Question]:
+    def lease(self, annotator: str, n: int, seconds: float, *, again: bool = False) -> list[Question]:
         """Hand out at most `n` questions to an annotator, nobody else's until the lease ends.
 
         First those a strategy ranked, an audit question and a second look in turn, and when there are none the largest
-        groups that nobody was asked about (reason ``{"why": "largest"}``); never a group this annotator skipped.
+        groups that nobody was asked about (reason ``{"why": "largest"}``); never a group this annotator skipped. With `again`,
+        before all these, what the annotator holds already: for whoever does not remember it.
         """
         now = self._database.now()
         wanted = Lease(storable(annotator), n, now, now + timedelta(seconds=seconds))
         with self._database.write(Lock.QUESTIONS) as connection:
-            return leasing.lease(connection, wanted, audit_every=self._audit_every)
+            return leasing.lease(connection, wanted, audit_every=self._audit_every, again=again)
 
     def answer(
         self,

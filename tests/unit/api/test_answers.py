@@ -14,7 +14,7 @@ def test_get_message_when_there_is_a_question_then_answers_with_it_its_predictio
     response = a_client(services).get("/get_message?annotator=marie")
 
     answer = response.json()
-    assert services.labelling.calls == [("ask", "marie", 1)]
+    assert services.labelling.calls == [("ask", "marie", 1, "again")]
     assert response.headers["cache-control"] == "no-store"
     assert {
         key: answer[key] for key in ("question_id", "message", "template", "count", "kind", "reason", "samples")
@@ -70,6 +70,28 @@ def test_send_when_a_question_is_answered_in_any_form_then_the_same_is_submitted
     labels = {"severity": "error", "event_type": "Security"}
     assert response.json() == {"status": "stored", "question_id": 12, "labels": labels, "also": []}
     assert services.labelling.calls == [("submit", 12, "marie", labels)]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"json": {"question_id": 12, "skip": True, "annotator": "marie"}},
+        {"data": {"question_id": "12", "skip": "true", "severity": "", "annotator": "marie"}},
+    ],
+)
+def test_send_when_a_question_is_skipped_then_it_is_left_to_others(options: dict[str, Any]) -> None:
+    services = FakeServices()
+
+    response = a_client(services).post("/send", **options)
+
+    assert response.json() == {"status": "skipped", "question_id": 12, "labels": {}, "also": []}
+    assert services.labelling.calls == [("skip", 12, "marie")]
+
+
+def test_send_when_the_question_to_skip_is_not_theirs_then_refused() -> None:
+    services = FakeServices(labelling=FakeLabelling(failure=QuestionError("question 12 is not leased to 'api'")))
+
+    assert a_client(services).post("/send", json={"question_id": 12, "skip": True}).status_code == 409
 
 
 def test_send_when_the_form_has_parts_then_it_is_read_like_the_other() -> None:
@@ -147,6 +169,15 @@ def test_send_when_no_question_is_named_then_the_message_is_annotated() -> None:
         ({"question_id": 12, "severity": "info", "also": list(range(1, 102))}, "also is a list; list should have at"),
         ({"question_id": 12, "also": [5]}, "no label was given; expected at least one of"),
         ({"question_id": 12, "severity": "eror", "also": [5]}, "severity 'eror' is unknown"),
+        ({"skip": True}, "skip is given without question_id; expected both"),
+        ({"message": LINE, "skip": True}, "skip is given without question_id; expected both"),
+        ({"question_id": 12, "skip": True, "severity": "error"}, "skip is given with an answer; expected one of them"),
+        ({"question_id": 12, "skip": True, "exceptions": [LINE]}, "skip is given with an answer; expected one of"),
+        ({"question_id": 12, "skip": True, "also": [5]}, "skip is given with an answer; expected one of them"),
+        ({"question_id": 12, "skip": "yes"}, "skip is 'yes'; expected a valid boolean"),
+        ({"question_id": 12, "skip": 1}, "skip is 1; expected a valid boolean"),
+        ({"question_id": 12, "skip": []}, "skip is a list; expected a valid boolean"),
+        ({"question_id": 12, "skip": False}, "no label was given; expected at least one of"),
     ],
 )
 def test_send_when_something_is_wrong_then_says_what_and_stores_nothing(body: Any, reason: str) -> None:

@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 
 from api_fakes import FakeServices, a_client
-from vigie.errors import SettingsError, UnavailableError
+from vigie.errors import InboxFullError, SettingsError, UnavailableError
 
 LINES = {"Content-Type": "application/x-ndjson"}
 PLAIN = {"Content-Type": "text/plain; charset=utf-8"}
@@ -88,12 +88,19 @@ def test_push_when_something_is_wrong_then_says_what_and_takes_nothing(
 
 
 def test_push_when_too_many_wait_then_429_says_when_to_try_again() -> None:
-    full = UnavailableError("100000 messages wait already", retry_after_seconds=5)
+    full = InboxFullError("100000 messages wait already", retry_after_seconds=5)
 
     _, response = push(b"a", PLAIN, failure=full)
 
     assert (response.status_code, response.headers["retry-after"]) == (429, "5")
     assert response.json() == {"detail": "100000 messages wait already"}
+
+
+def test_push_when_the_database_is_away_then_503_and_nothing_about_waiting_messages() -> None:
+    _, response = push(b"a", PLAIN, failure=UnavailableError("the database is away", retry_after_seconds=5))
+
+    assert (response.status_code, response.headers["retry-after"]) == (503, "5")
+    assert response.json() == {"detail": "the database is away"}
 
 
 def test_push_when_the_project_has_no_http_source_then_409_says_so() -> None:

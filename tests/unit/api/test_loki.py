@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from api_fakes import FakeServices, a_client
 from vigie.api.loki_bodies import BodyError, _PushRequest, parse_labels, read
-from vigie.errors import SettingsError, UnavailableError
+from vigie.errors import InboxFullError, SettingsError, UnavailableError
 
 PUSH = "/loki/api/v1/push"
 JSON = {"Content-Type": "application/json"}
@@ -146,8 +146,13 @@ def test_push_when_one_line_is_too_long_then_the_others_are_taken_and_that_is_sa
 
 
 def test_push_when_the_inbox_is_full_then_429_says_when_to_come_back() -> None:
-    _, response = push(a_push("a"), JSON, failure=UnavailableError("many wait", retry_after_seconds=3))
+    _, response = push(a_push("a"), JSON, failure=InboxFullError("many wait", retry_after_seconds=3))
     assert (response.status_code, response.headers["retry-after"], response.text) == (429, "3", "many wait\n")
+
+
+def test_push_when_the_database_is_away_then_503_says_when_to_come_back() -> None:
+    _, response = push(a_push("a"), JSON, failure=UnavailableError("it is away", retry_after_seconds=3))
+    assert (response.status_code, response.headers["retry-after"], response.text) == (503, "3", "it is away\n")
 
 
 def test_push_when_nobody_would_read_it_then_says_what_to_set() -> None:

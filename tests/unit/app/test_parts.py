@@ -24,6 +24,8 @@ class Login(Bundle):
     owner: str
     user: str
     patience_seconds: float = 1.0
+    password: str = ""
+    token: str | None = None
 
 
 class Bundled:
@@ -78,6 +80,14 @@ def test_build_when_a_key_is_missing_then_it_is_named():
 def test_build_when_a_value_has_the_wrong_type_then_value_and_expectation_are_named():
     message = refused({"topics": "a", "depth": "deep"})
     assert message.startswith("sources.x.depth is 'deep'; expected a valid integer")
+
+
+@pytest.mark.usefixtures("bundled")
+@pytest.mark.parametrize("key", ["password", "token"])
+def test_build_when_a_secret_has_the_wrong_type_then_it_is_not_shown(key: str):
+    message = refused({"user": "me", key: 13579})
+
+    assert message == f"sources.x.{key} is a number, not shown here; expected a valid string, in double quotes"
 
 
 @pytest.mark.usefixtures("bundled")

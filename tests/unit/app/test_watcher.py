@@ -143,7 +143,24 @@ def test_look_when_the_champion_cannot_be_had_then_the_model_stays_and_it_is_tol
         watcher.look()
         watcher.look()
     assert watcher.model_problem == str(error)
-    assert len(caplog.records) == 1
+    assert [record.getMessage() for record in caplog.records] == [f"keeping model version None: {error}"]
     monkeypatch.undo()
     watcher.look()
     assert watcher.model_problem is None
+
+
+@pytest.mark.parametrize(
+    "error", [MissingExtraError("hybrid.v1", "embeddings"), UnknownPartError("no classifiers part is called 'mine.v1'")]
+)
+def test_start_when_the_champion_needs_what_is_not_installed_then_the_role_does_not_start(
+    error: VigieError, project: Project, monkeypatch: pytest.MonkeyPatch
+):
+    def lacking() -> None:
+        raise error
+
+    watcher = Watcher(project)
+    monkeypatch.setattr(project, "use_champion", lacking)
+
+    with pytest.raises(type(error)):
+        watcher.start()
+    watcher.stop()

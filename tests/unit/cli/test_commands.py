@@ -4,6 +4,8 @@ import io
 import json
 import re
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -98,6 +100,23 @@ def test_dead_letters_when_there_are_none_then_says_so(folder: Path) -> None:
         "reasons": {},
         "dead_letters": [],
     }
+
+
+@pytest.mark.parametrize("words", [("list", "--limit", "0"), ("replay", "--dry-run"), ("replay",)])
+def test_dead_letters_when_they_are_read_then_progress_is_shown(
+    words: tuple[str, ...], folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(folder, "stream", "--until-end")
+    done: list[int] = []
+
+    @contextmanager
+    def shown(_what: str) -> Iterator[Callable[[int], None]]:
+        yield done.append
+
+    monkeypatch.setattr("vigie.cli.dead_letters.progress", shown)
+    run(folder, "dead-letters", *words)
+
+    assert sum(done) == 1
 
 
 def test_dead_letters_when_listed_then_their_messages_are_shown_only_if_asked_for(folder: Path) -> None:

@@ -113,6 +113,26 @@ def test_import_when_another_annotator_says_the_same_then_it_is_new(folder: Path
     assert [bring_in(folder, *BOTH, "--annotator", name)["answers"] for name in ("ann", "bob", "ann")] == [4, 4, 0]
 
 
+@pytest.mark.parametrize("name", ["", "  ", "a\nb", "x" * 201])
+@pytest.mark.parametrize("words", [("--text", "text", *BOTH), ("--format", "csv", "--text", "text", *BOTH)])
+def test_import_when_the_annotator_is_no_name_then_it_is_refused(
+    name: str, words: tuple[str, ...], folder: Path
+) -> None:
+    error = problem(folder, "import", str(folder / "table.csv"), *words, "--annotator", name)
+
+    assert str(error).startswith(f"--annotator is {name!r:.60}; expected a name of at most 200 visible characters")
+    assert json.loads(run(folder, "status", "--json").stdout)["groups"]["total"] == 0
+
+
+def test_import_when_a_name_in_the_file_is_too_long_then_its_line_is_told_and_nothing_is_written(folder: Path) -> None:
+    (folder / "t.csv").write_text(f"text,annotator,severity\na,ann,info\nb,{'x' * 201},info\n")
+
+    error = problem(folder, "import", str(folder / "t.csv"))
+
+    assert str(error).startswith("line 3: the annotator's name has 201 characters; expected at most 200")
+    assert json.loads(run(folder, "status", "--json").stdout)["groups"]["total"] == 0
+
+
 def test_import_when_a_table_grew_then_only_what_is_new_is_written(folder: Path) -> None:
     bring_in(folder, *BOTH)
     with (folder / "table.csv").open("a") as table:

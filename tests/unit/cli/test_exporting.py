@@ -1,4 +1,5 @@
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -9,7 +10,7 @@ from typer.testing import CliRunner
 
 from builders import NOON, a_dimension, a_labelled_batch
 from vigie.cli import app
-from vigie.cli.exporting import export, told
+from vigie.cli.exporting import export, refuse_place, told
 from vigie.errors import SettingsError
 from vigie.exchange import FORMATS, format_named
 from vigie.labels import Annotation, Purpose
@@ -84,6 +85,35 @@ def test_export_when_it_fails_then_the_old_file_stays(
 def test_export_when_the_folder_does_not_exist_then_says_so(project: Any, tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="cannot be written"):
         export(project, tmp_path / "gone" / "out.csv", format_named("csv"), history=False)
+
+
+@pytest.mark.parametrize("n", [245, 300])
+def test_export_when_the_name_is_too_long_then_says_so(n: int, project: Any, tmp_path: Path) -> None:
+    file = tmp_path / f"{'a' * n}.csv"
+
+    with pytest.raises(SettingsError, match=r"cannot be written: File name too long"):
+        export(project, file, format_named("csv"), history=False)
+    if n > 255:
+        with pytest.raises(SettingsError, match=r"cannot be written: File name too long"):
+            refuse_place(file, force=False)
+
+
+def test_export_when_the_file_is_a_link_then_what_it_points_to_is_written(project: Any, tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "out.csv").symlink_to(tmp_path / "elsewhere" / "answers.csv")
+
+    export(project, tmp_path / "out.csv", format_named("csv"), history=False)
+
+    assert (tmp_path / "out.csv").is_symlink()
+    assert [path.name for path in (tmp_path / "elsewhere").iterdir()] == ["answers.csv"]
+
+
+@pytest.mark.parametrize("force", [True, False])
+def test_export_when_the_place_is_a_pipe_or_a_device_then_it_stays_one(force: bool, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+
+    with pytest.raises(SettingsError, match=r"pipe is no plain file"):
+        refuse_place(tmp_path / "pipe", force=force)
 
 
 def run(*arguments: str | Path) -> Any:

@@ -65,6 +65,7 @@ def test_batches_when_labels_are_numbers_then_they_come_as_texts(tmp_path: Path)
         ("a.jsonl", b"{", "cannot be read"),
         ("a.jsonl", b'{"text": "a"}\n{"text": }\n', r"cannot be read: .*a.jsonl, line 2: wrong JSON"),
         ("a.csv", b"text\n\xff\xfe\n", "cannot be read"),
+        ("a.csv.gz", gzip.compress(b"text\na\n", mtime=0)[:-9], r"^\S+ cannot be read: (?!.*cannot be read)"),
         ("a.csv", b"text\na\nb\n\xff\xfe\n", r"cannot be read: .*a.csv, line 4: byte 0xff is not UTF-8"),
     ],
 )

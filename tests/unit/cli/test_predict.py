@@ -1,13 +1,15 @@
 """`vigie predict` as it is typed, on small projects of their own."""
 
+import gzip
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from command_fixtures import TOML, rows, run
-from vigie.cli.exits import FAILURE, OK
-from vigie.errors import VigieError
+from vigie.app import Project
+from vigie.cli.exits import FAILURE, OK, code_of
+from vigie.errors import UnavailableError, VigieError
 
 
 def problem(folder: Path, *words: str) -> str:
@@ -38,6 +40,29 @@ def test_predict_when_the_file_has_lines_then_each_is_labelled(folder: Path) -> 
 
     assert [row["severity"] for row in rows(found.stdout)] == ["error", "info"]
     assert found.exit_code == OK
+
+
+def test_predict_when_the_registry_is_away_then_nothing_is_labelled_without_its_champion(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(_project: Project) -> str:
+        raise UnavailableError("the registry does not answer")
+
+    monkeypatch.setattr(Project, "use_champion", away)
+    found = predicted(folder, b"disk 3 failed\n")
+
+    assert isinstance(found.exception, UnavailableError)
+    assert found.stdout == ""
+
+
+def test_predict_when_the_file_breaks_off_then_what_was_readable_is_labelled_and_it_is_said(folder: Path) -> None:
+    broken = gzip.compress(b"".join(b"disk %d failed\n" % (i * 7919) for i in range(5000)), mtime=0)[:-20]
+    found = predicted(folder, broken, "lines.log.gz")
+
+    assert "its gzip data" in found.stderr
+    assert str(found.exception).endswith("lines.log.gz was not read to its end; what comes before is labelled")
+    assert code_of(found.exception) == FAILURE
+    assert len(rows(found.stdout)) > 1000
 
 
 def test_predict_when_the_file_is_empty_then_nothing_is_written(folder: Path) -> None:

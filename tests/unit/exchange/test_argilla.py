@@ -22,6 +22,12 @@ def a_record(**responses: Any) -> dict[str, Any]:
     return {"id": "r", "fields": {"text": "disk full"}, "metadata": {}, "suggestions": {}, "responses": responses}
 
 
+def noted(labels: Any) -> dict[str, Any]:
+    """Return a record beside whose response labels are noted."""
+    written = json.dumps([{"annotator": ANN, "labels": labels}])
+    return a_record(severity=[a_response("error")]) | {"metadata": {"vigie": written}}
+
+
 def answers(folder: Path, *records: Any, reading: Reading | None = None) -> list[Answer]:
     file = folder / "records.json"
     file.write_text(json.dumps(records))
@@ -82,6 +88,12 @@ def test_read_when_names_differ_then_they_can_be_told(tmp_path: Path) -> None:
         (a_record(severity=[a_response(["error", "info"])]), "a response chooses two labels"),
         (a_record() | {"responses": [1]}, "'responses' is a list; expected an object"),
         (a_record(severity=[a_response("error")]) | {"metadata": {"vigie": "{"}}, "the metadata 'vigie' is no JSON"),
+        (
+            a_record(severity=[a_response("error")]) | {"metadata": {"vigie": "[" * 100_000}},
+            "the metadata 'vigie' is no",
+        ),
+        (noted([1]), "'labels' is a list; expected an object"),
+        (noted("error"), "'labels' is a text; expected an object"),
         ({"x.responses": []}, "it has no 'text'"),
     ],
 )

@@ -319,14 +319,21 @@ def with_an_answer_about_the_whole_group(store: Store) -> None:
 MAKERS = [with_an_exception, with_settled_labels, with_an_answer_about_the_whole_group]
 
 
+@pytest.mark.parametrize("at_once", [1, 5_000])
 @pytest.mark.parametrize(
     ("name", "make"),
     # Argilla has one response of a person to a question about a message.
     [(name, make) for name in FORMATS for make in MAKERS if make is not MAKERS[2] or FORMATS[name].has_history],
 )
 def test_import_of_an_export_then_exceptions_and_what_was_settled_are_as_they_were(
-    name: str, make: Callable[[Store], None], new_store: StoreMaker, tmp_path: Path
+    name: str,
+    make: Callable[[Store], None],
+    at_once: int,
+    new_store: StoreMaker,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(module, "BATCH", at_once)
     here, there = new_store(), new_store()
     make(here)
     kind = FORMATS[name]

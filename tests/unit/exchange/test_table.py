@@ -1,3 +1,4 @@
+import gzip
 import json
 from pathlib import Path
 
@@ -24,6 +25,16 @@ def test_csv_when_columns_are_few_then_the_rest_is_unknown(tmp_path: Path) -> No
 
     assert answers == [Answer("a", {"severity": "info"}), Answer("b", status=Status.OPEN)]
     assert [answer.line for answer in answers] == [2, 3]
+
+
+@pytest.mark.parametrize("at", [20, 2000])
+def test_csv_when_the_compressed_file_is_broken_then_says_so(at: int, tmp_path: Path) -> None:
+    rows = "".join(f"{i * 7919 % 1_000_003},info\n" for i in range(5000))
+    content = bytearray(gzip.compress(f"text,severity\n{rows}".encode(), mtime=0))
+    content[at : at + 100] = bytes(byte ^ 0x5F for byte in content[at : at + 100])
+
+    with pytest.raises(SettingsError, match=r"a\.csv\.gz cannot be read: Error -3 while decompressing"):
+        read(tmp_path, bytes(content), "a.csv.gz")
 
 
 @pytest.mark.parametrize("between", [",", ";", "\t"])

@@ -116,6 +116,24 @@ def test_parse_when_a_source_or_sink_is_half_written_then_says_what_is_wrong(tex
     assert expected in refused(text)
 
 
+@pytest.mark.parametrize(
+    "deep",
+    [
+        f"parameters = {{ a = {'[' * 5000}{']' * 5000} }}",
+        f"parameters = {'{ a = ' * 5000}1{' }' * 5000}",
+        f"parameters.{'a.' * 5000}b = 1",
+    ],
+)
+def test_parse_when_tables_or_lists_are_nested_too_deeply_then_refused(deep: str) -> None:
+    assert "vigie.toml is nested too deeply" in refused(f"[learning]\n{deep}\n")
+
+
+def test_parse_when_the_environment_is_nested_too_deeply_then_it_is_a_text() -> None:
+    environment = {"VIGIE_LEARNING__SEED": "[" * 5000}
+
+    assert refused("", environment=environment).startswith("learning.seed is '[[[[")
+
+
 def test_parse_when_nothing_is_asked_then_dimensions_are_missing() -> None:
     with pytest.raises(SettingsError, match=r"dimensions is missing; change it in vigie\.toml"):
         parse("")

@@ -4,7 +4,7 @@ import polars as pl
 import pytest
 
 from builders import NOON
-from vigie.errors import UnavailableError
+from vigie.errors import InboxFullError
 from vigie.store import Store
 
 
@@ -29,7 +29,7 @@ def test_put_when_there_is_nothing_to_put_then_returns_nothing(store: Store) -> 
 def test_put_when_it_would_exceed_the_cap_then_nothing_is_put(store: Store) -> None:
     store.inbox.put([b"a", b"b"], cap=3)
 
-    with pytest.raises(UnavailableError, match=r"2 messages wait .* 2 more would exceed 3") as raised:
+    with pytest.raises(InboxFullError, match=r"2 messages wait .* 2 more would exceed 3") as raised:
         store.inbox.put([b"c", b"d"], cap=3)
 
     assert raised.value.retry_after_seconds > 0

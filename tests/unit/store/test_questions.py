@@ -3,7 +3,7 @@ import pytest
 from builders import a_labelled_batch
 from store_fixtures import SettableClock, StoreMaker
 from vigie.errors import LabelError, QuestionError
-from vigie.labels import Question, QuestionKind
+from vigie.labels import Annotation, Purpose, Question, QuestionKind
 from vigie.store import Draft, Store
 
 STRATEGY, AUDIT = QuestionKind.STRATEGY, QuestionKind.AUDIT
@@ -82,6 +82,68 @@ def test_lease_when_it_ran_out_then_the_question_is_asked_again(
     assert again.id == first.id
     with pytest.raises(QuestionError, match="not leased to 'ann'"):
         store.questions.answer(first.id, "ann", {"severity": "info"})
+
+
+def test_lease_when_asked_again_then_what_is_held_comes_first_and_for_longer(
+    store: Store, ids: dict[str, int], clock: SettableClock
+) -> None:
+    first = store.questions.lease("ann", 1, 60, again=True)
+    clock.forward(30)
+
+    again = store.questions.lease("ann", 2, 60, again=True)
+
+    assert templates(first) == "f"
+    assert templates(again) == "fe"
+    assert again[0].id == first[0].id
+    assert again[0].leased_until is not None
+    assert (again[0].leased_until - clock.now).total_seconds() == 60
+    assert templates(store.questions.lease("bob", 1, 60, again=True)) == "d"
+    assert templates(store.questions.lease("ann", 1, 60)) == "c"
+
+
+def test_lease_when_asked_again_after_an_answer_then_the_next_one_comes(store: Store, ids: dict[str, int]) -> None:
+    for expected in "fed":
+        question = store.questions.lease("ann", 1, 60, again=True)[0]
+        assert question.template == expected
+        store.questions.answer(question.id, "ann", {"severity": "info"})
+
+
+def test_lease_when_what_is_held_was_answered_without_its_question_then_the_next_one_comes(
+    store: Store, ids: dict[str, int], clock: SettableClock
+) -> None:
+    store.questions.lease("ann", 1, 60, again=True)
+    store.annotations.add([Annotation(ids["f"], "severity", "info", "ann", Purpose.TRAIN, clock.now, message="f")])
+
+    assert templates(store.questions.lease("ann", 1, 60, again=True)) == "e"
+
+
+@pytest.mark.parametrize("by", ["skip", "flag"])
+def test_lease_when_what_is_held_is_left_then_the_next_one_comes(by: str, store: Store, ids: dict[str, int]) -> None:
+    question = store.questions.lease("ann", 1, 60, again=True)[0]
+    getattr(store.questions, by)(question.id, "ann")
+
+    assert templates(store.questions.lease("ann", 1, 60, again=True)) == "e"
+
+
+def test_lease_when_an_exception_is_held_then_it_comes_again_until_it_is_answered(
+    store: Store, ids: dict[str, int]
+) -> None:
+    whole = store.questions.lease("ann", 1, 60, again=True)[0]
+    store.questions.answer(whole.id, "ann", {"severity": "info"}, exceptions=["f"])
+    exception, again = (store.questions.lease("ann", 1, 60, again=True)[0] for _ in range(2))
+
+    assert exception.parent_id == again.parent_id == whole.id
+    assert exception.id == again.id
+    store.questions.answer(exception.id, "ann", {"severity": "error"})
+    assert templates(store.questions.lease("ann", 1, 60, again=True)) == "e"
+
+
+def test_lease_when_an_answer_was_taken_back_then_its_question_comes_again(store: Store, ids: dict[str, int]) -> None:
+    question = store.questions.lease("ann", 1, 60, again=True)[0]
+    store.questions.answer(question.id, "ann", {"severity": "info"})
+    store.questions.undo("ann")
+
+    assert [one.id for one in store.questions.lease("ann", 1, 60, again=True)] == [question.id]
 
 
 def test_answer_when_the_lease_ran_out_but_nobody_took_it_then_it_counts(
