@@ -133,7 +133,9 @@ class OverviewPage:
 
     def _build_roles(self, rows: Sequence[dict[str, str]]) -> None:
         if not rows:
-            Tag("li", "empty", text=self._words.gettext("No role has been heard of lately."))
+            Tag(
+                "li", "empty", text=self._words.gettext("Nothing of this project is at work. “vigie up” starts it all.")
+            )
         for row in rows:
             with Tag("li"):
                 Tag("i", aria_hidden="true")

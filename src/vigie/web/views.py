@@ -200,7 +200,7 @@ def status_view(status: Mapping[str, Any], dimensions: Sequence[Dimension], word
         "model_changed": words.gettext("Model v{version} is in use now.", version=version),
         "answers": count(status["answers"], words.language),
         "answers_text": words.ngettext("answer in all", "answers in all", status["answers"]),
-        "training": _training(status["training"], words),
+        "training": _training(status, words),
         "waiting": words.ngettext("{n} question waiting", "{n} questions waiting", status["questions"].get("open", 0)),
         "accuracy": [accuracy_view(dimension.name, status["accuracy"], words) for dimension in dimensions],
         "nothing": {"heading": heading, "advice": advice},
@@ -226,7 +226,8 @@ def accuracy_view(dimension: str, accuracy: Mapping[str, Any], words: Words) -> 
     }
 
 
-def _training(training: Mapping[str, Any], words: Words) -> dict[str, Any]:
+def _training(status: Mapping[str, Any], words: Words) -> dict[str, Any]:
+    training, works = status["training"], any(role["role"] == "learner" for role in status["roles"])
     after, since = max(training["retrain_after"], 1), training["answers_since"]
     missing = max(after - since, 0)
     text = words.ngettext("{n} answer until the next training", "{n} answers until the next training", missing)
@@ -234,7 +235,9 @@ def _training(training: Mapping[str, Any], words: Words) -> dict[str, Any]:
         text = words.gettext("Training now")
     elif missing == 0:
         text = words.gettext("Training starts now")
-    return {"share": min(since / after, 1.0), "running": bool(training["running"]), "text": text}
+    if not works:
+        text = words.gettext("No learner is running: answers are kept, and nothing is learned from them.")
+    return {"share": min(since / after, 1.0), "running": bool(training["running"]), "text": text, "works": works}
 
 
 def _covers(question: Question, words: Words) -> str:
