@@ -1,11 +1,13 @@
 """How the pages hold up with what projects bring: many labels, long names, long and foreign messages."""
 
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Sequence
 
 import pytest
 from playwright.sync_api import Page, expect
 
-from vigie.labels import Dimension, Label
+from vigie.errors import UnavailableError
+from vigie.labels import Dimension, Label, Prediction
 from web_fakes import LINES, FakeServices
 from web_server import Stage
 
@@ -40,3 +42,73 @@ def test_overview_when_something_is_wrong_then_it_says_what(stage: Stage, visito
     page = visitor(stage.url + "/overview")
 
     expect(page.locator(".problems .banner")).to_have_text(problem)
+
+
+def test_try_when_the_language_changes_then_the_message_stays(stage: Stage, visitor: Callable[..., Page]) -> None:
+    page = visitor(stage.url + "/try")
+    page.get_by_label("A message").fill(LINES[3])
+    expect(page.locator(".verdict")).to_have_count(3)
+
+    page.locator("[data-language=fr]").click()
+
+    expect(page.get_by_label("Un message")).to_have_value(LINES[3])
+    expect(page.locator(".was-it-right h2")).to_have_text("Était-ce juste ?")
+
+
+def test_try_when_only_keys_are_used_then_the_focus_is_never_lost(stage: Stage, visitor: Callable[..., Page]) -> None:
+    page = visitor(stage.url + "/try")
+    page.get_by_label("A message").fill(LINES[3])
+
+    page.get_by_role("button", name="event_type").press("Space")
+    expect(page.get_by_role("button", name="event_type")).to_be_focused()
+    expect(page.get_by_role("button", name="event_type")).to_have_attribute("aria-pressed", "true")
+    page.get_by_role("button", name="Correct it").press("Enter")
+    expect(page.get_by_role("heading", name="What is right?")).to_be_focused()
+    page.keyboard.press("Tab")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Space")
+    row = page.get_by_role("radiogroup", name="severity")
+    expect(row.locator("[aria-checked=true]")).to_be_focused()
+    page.get_by_role("button", name="Save the correction").press("Enter")
+    expect(page.locator(".notice")).to_be_focused()
+
+    assert stage.services.labelling.annotated[0][1]["severity"] == "error"
+
+
+def test_try_when_the_next_message_cannot_be_labelled_then_labels_of_the_last_one_go(
+    stage: Stage, visitor: Callable[..., Page]
+) -> None:
+    page = visitor(stage.url + "/try")
+    page.get_by_label("A message").fill(LINES[3])
+    expect(page.locator(".verdict")).to_have_count(3)
+
+    def broken(texts: Sequence[str]) -> list[Prediction]:
+        raise UnavailableError("the registry does not answer")
+
+    stage.services.predict = broken  # type: ignore[method-assign]
+    page.get_by_label("A message").fill("something else")
+
+    expect(page.locator(".notice.problem")).to_have_text("the registry does not answer")
+    expect(page.locator(".verdict, .was-it-right")).to_have_count(0)
+
+
+def test_try_when_the_next_message_is_still_being_read_then_the_answer_is_about_the_one_shown(
+    stage: Stage, visitor: Callable[..., Page]
+) -> None:
+    page = visitor(stage.url + "/try")
+    page.get_by_label("A message").fill(LINES[3])
+    expect(page.locator(".verdict")).to_have_count(3)
+    go_on, predict = threading.Event(), stage.services.predict
+
+    def slow(texts: Sequence[str]) -> list[Prediction]:
+        go_on.wait(60)
+        return predict(texts)
+
+    stage.services.predict = slow  # type: ignore[method-assign]
+    page.get_by_label("A message").fill("something else")
+    page.wait_for_timeout(600)
+    page.get_by_role("button", name="Yes").click()
+    expect(page.locator(".notice.news")).to_be_visible()
+    go_on.set()
+
+    assert [text for text, _, _ in stage.services.labelling.annotated] == [LINES[3]]
