@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 import pytest
 from playwright.sync_api import Page, expect
 
+from page_fixtures import answer, armed, chosen
 from vigie.errors import UnavailableError
 from vigie.labels import Dimension, Label, Prediction
 from web_fakes import LINES, FakeServices
@@ -112,3 +113,61 @@ def test_try_when_the_next_message_is_still_being_read_then_the_answer_is_about_
     go_on.set()
 
     assert [text for text, _, _ in stage.services.labelling.annotated] == [LINES[3]]
+
+
+def test_label_when_the_next_message_is_shorter_or_alone_then_the_labels_stay_where_they_are(
+    stage: Stage, visitor: Callable[..., Page]
+) -> None:
+    stage.services = FakeServices([line for line in LINES if "\n" not in line], answers=137)
+    page = visitor(stage.url)
+    places = set()
+
+    for _ in range(12):  # one of them an audit question, some without other messages
+        answer(page)
+        armed(page)
+        places.add(page.locator(".labels").first.evaluate("(row) => Math.round(row.getBoundingClientRect().top)"))
+
+    assert len(places) == 1
+
+
+def test_label_when_a_screen_is_low_then_all_rows_are_in_sight(stage: Stage, visitor: Callable[..., Page]) -> None:
+    page = visitor(stage.url, viewport={"width": 1280, "height": 700}, locale="fr-FR")
+    armed(page)
+
+    last = page.locator(".labels").last.bounding_box()
+    dock = page.locator(".dock").bounding_box()
+
+    assert last is not None
+    assert dock is not None
+    assert last["y"] + last["height"] <= dock["y"]
+
+
+def test_label_when_labels_are_many_then_the_suggested_one_is_named_above_them(
+    stage: Stage, visitor: Callable[..., Page]
+) -> None:
+    labels = tuple(Label(f"intent {n}") for n in range(77))
+    stage.services = FakeServices(dimensions=(Dimension("intent", labels),), answers=37)
+    page = visitor(stage.url)
+    armed(page)
+
+    assert page.locator(".belief b").inner_text() == chosen(page)[0]
+
+
+def test_label_when_a_message_is_written_from_right_to_left_then_it_reads_so(
+    stage: Stage, visitor: Callable[..., Page]
+) -> None:
+    stage.services = FakeServices(["رحلتي تأخرت 3 ساعات ولم يخبرني أحد"], answers=37)
+    page = visitor(stage.url)
+    armed(page)
+
+    assert page.locator(".message").evaluate("(box) => getComputedStyle(box).direction") == "rtl"
+
+
+def test_label_when_on_a_phone_then_the_guidelines_can_be_opened(stage: Stage, visitor: Callable[..., Page]) -> None:
+    page = visitor(stage.url, viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
+    armed(page)
+
+    page.locator(".action-guidelines").tap()
+
+    expect(page.locator(".drawer")).to_be_visible()
+    expect(page.locator(".label kbd").first).to_be_hidden()

@@ -20,6 +20,7 @@ def setup(dimensions: Sequence[Dimension], goal: str, words: Words) -> dict[str,
         "goal": goal,
         "actions": actions(words),
         "group_keys": group_keys(words),
+        "similar_keys": similar_keys(words),
         "texts": texts(words) | similar_texts(words),
         "sure_from": SURE_FROM,
     }
@@ -57,7 +58,17 @@ def group_keys(words: Words) -> list[dict[str, str]]:
         {"key": "j k", "explained": words.gettext("Go down and up; so do the arrows")},
         {"key": "␣", "explained": words.gettext("Except the message, or take it in again")},
         {"key": "↵", "explained": words.gettext("Answer for the rest; what is excepted is asked about next")},
-        {"key": "Esc", "explained": words.gettext("Close the group")},
+        {"key": words.gettext("Esc"), "explained": words.gettext("Close the group")},
+    ]
+
+
+def similar_keys(words: Words) -> list[dict[str, str]]:
+    """Return the keys of the panel of similar groups."""
+    return [
+        {"key": "j k", "explained": words.gettext("Go down and up; so do the arrows")},
+        {"key": "␣", "explained": words.gettext("Tick the group, or untick it")},
+        {"key": "↵", "explained": words.gettext("Give the answer to this group and to all that are ticked")},
+        {"key": words.gettext("Esc"), "explained": words.gettext("Close, without an answer")},
     ]
 
 
