@@ -129,9 +129,10 @@ def similar_texts(words: Words) -> dict[str, str]:
         "similar_keys": say(
             "Space ticks or unticks, ↑ ↓ or j k move, ↵ applies, Esc closes; the keys of labels change them."
         ),
+        "similar_far": say("Less than half alike: look twice."),
         "similar_none": say("Nothing that nobody has labelled is like this one."),
         "similar_none_advice": say("↵ saves the answer for this one alone."),
-        "similar_rule": say("Ticked is where the model is sure of the same labels."),
+        "similar_rule": say("The most alike first. Ticked is where the model is sure of the same labels."),
         "similar_same": say("the model agrees"),
         "similar_unknown": say("the model does not know yet"),
         "similar_wait": say("Looking for similar messages…"),

@@ -18,6 +18,9 @@ MAX_CHARACTERS = 20_000
 ROUGH = 0.25
 """An accuracy whose interval is wider is shown as the interval alone: a single number would be believed."""
 
+HALF = 0.5
+"""Below this similarity groups stand under a line of their own: few share all labels of the question (docs/how-to/similar.md)."""
+
 MAX_CHARACTERS_IN_A_ROW = 400
 """Of a message that is one of many."""
 
@@ -154,6 +157,8 @@ def similar_view(
                 "similarity": words.gettext(
                     "{similarity} alike", similarity=percent(max(group.similarity, 0.0), words.language)
                 ),
+                "share": min(max(group.similarity, 0.0), 1.0),
+                "far": group.similarity < HALF,
                 **prediction_view(group.prediction, words),
             }
             for group in similar.groups

@@ -111,15 +111,18 @@ const similar = `
   <p v-else class="quiet">{{ texts.similar_rule }} {{ similar.progress }}</p>
   <ul ref="similarList" class="similar-list" role="listbox" aria-multiselectable="true" tabindex="0" :aria-label="texts.similar"
       :aria-busy="String(similar.groups === null)" :aria-activedescendant="activeGroup ? 'similar-' + activeGroup.id : undefined" :data-armed="similar.armed ? '' : undefined">
-    <li v-for="(group, place) in similar.groups ?? []" :key="group.id" :id="'similar-' + group.id" role="option" class="similar-group"
+    <template v-for="(group, place) in similar.groups ?? []" :key="group.id">
+    <li v-if="group.far && !similar.groups[place - 1]?.far" role="presentation" class="similar-far">{{ texts.similar_far }}</li>
+    <li :id="'similar-' + group.id" role="option" class="similar-group"
         :aria-selected="String(isTicked(group))" :class="{ active: place === similar.active }" @click="tick(group, place)">
       <i class="tick" aria-hidden="true"></i>
       <pre dir="auto"><template v-for="part in group.parts"><mark v-if="part[1]" class="varies">{{ part[0] }}</mark><template v-else>{{ part[0] }}</template></template></pre>
-      <p class="similar-about"><b>{{ group.covers }}</b><span>{{ group.similarity }}</span>
+      <p class="similar-about"><b>{{ group.covers }}</b><span class="alike"><span class="meter" aria-hidden="true"><i :style="{ width: group.share * 100 + '%' }"></i></span>{{ group.similarity }}</span>
         <span v-if="!group.model" class="doubt">{{ texts.similar_unknown }}</span>
         <span v-else-if="!doubts(group).length">{{ texts.similar_same }}</span>
         <span v-else v-for="doubt in doubts(group)" class="doubt" :class="{ differs: doubt.label !== doubt.chosen }">{{ doubt.dimension }} <b>{{ doubt.label ?? "–" }}</b> {{ doubt.text }}</span></p>
     </li>
+    </template>
   </ul>
   <footer>
     <button type="button" class="action primary" :disabled="!similar.armed" @click="applySimilar()" aria-keyshortcuts="Enter"><kbd>↵</kbd>{{ texts.similar_apply }}</button>
