@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from vigie.labels import Dimension, Origin, Prediction, Question
-from vigie.web.formats import count, interval, percent
+from vigie.web.formats import ROUGH, count, interval, percent
 from vigie.web.keys import assign
 from vigie.web.reasons import nothing_to_ask, why
 from vigie.web.words import Words
@@ -14,9 +14,6 @@ if TYPE_CHECKING:
 
 MAX_CHARACTERS = 20_000
 """Of a message that are shown; a browser lays out this much within one frame."""
-
-ROUGH = 0.25
-"""An accuracy whose interval is wider is shown as the interval alone: a single number would be believed."""
 
 HALF = 0.5
 """Below this similarity groups stand under a line of their own: few share all labels of the question (docs/how-to/similar.md)."""

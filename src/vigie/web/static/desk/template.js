@@ -69,7 +69,7 @@ const margin = `
     <p class="figure"><b class="answers">{{ status.answers }}</b> {{ status.answers_text }}</p>
     <p class="figure"><b class="today">{{ today }}</b> {{ texts.today }}</p>
     <div class="track" aria-hidden="true" :class="{ running: status.training.running }"><i :style="{ width: status.training.share * 100 + '%' }"></i></div>
-    <small class="training" :class="{ problem: !status.training.works }">{{ status.training.text }}</small><br>
+    <small class="training" :class="{ problem: status.training.works === false }">{{ status.training.text }}</small><br>
     <small>{{ status.waiting }}</small>
   </section>
   <section>
