@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from vigie.web.formats import DASH, estimated, fine_interval, fine_percent, interval, percent
+from vigie.web.formats import DASH, estimated, fine_interval, fine_percent, percent
 from vigie.web.review_views import measure_text
 from vigie.web.words import Words
 
@@ -66,11 +66,7 @@ def passing_view(status: Status, dimension: str, words: Words) -> dict[str, Any]
     texts = [_threshold(passing, words), _more(passing, numbers, words)]
     if together and len(status["passing"]) > 1:
         texts.append(
-            words.gettext(
-                "All dimensions together: {share} of the messages ({interval}).",
-                share=percent(together["value"], words.language),
-                interval=interval(together["low"], together["high"], words.language),
-            )
+            words.gettext("All dimensions together: {share} of the messages.", share=_with_interval(together, words))
         )
     shown, between = _estimated(share, "", words) if share else (DASH, "")
     return {
@@ -108,6 +104,11 @@ def _estimated(estimate: Mapping[str, Any], prefix: str, words: Words) -> tuple[
     value = estimate[f"{prefix}value"]
     low, high = (estimate.get(f"{prefix}{end}", value) for end in ("low", "high"))
     return estimated(value, low, high, words.language)
+
+
+def _with_interval(estimate: Mapping[str, Any], words: Words) -> str:
+    shown, between = _estimated(estimate, "", words)
+    return f"{shown} ({between})" if between else shown
 
 
 def _threshold(passing: Mapping[str, Any], words: Words) -> str:
@@ -198,6 +199,4 @@ def answers_view(status: Status, dimension: str, words: Words) -> dict[str, Any]
 
 
 def _gold_text(gold: Mapping[str, Any] | None, words: Words) -> str:
-    if gold is None:
-        return DASH
-    return f"{percent(gold['value'], words.language)} ({interval(gold['low'], gold['high'], words.language)})"
+    return _with_interval(gold, words) if gold else DASH

@@ -36,7 +36,7 @@ def a_status(
         ({"why": "frequent", "size": 9}, "most frequent", "plus fréquentes"),
         ({"why": "random"}, "at random", "au hasard"),
         ({"why": "uncertain", "dimension": "severity", "margin": 0.031}, "labels of severity are 3% apart", "à 3"),
-        ({"why": "uncertain", "dimension": "severity", "confidence": 0.41}, "severity: 41%", "severity\xa0: 41"),
+        ({"why": "uncertain", "dimension": "severity", "confidence": 0.41}, "severity: 41%", "severity, 41"),
         ({"why": "uncertain", "dimension": "severity", "entropy": 0.9}, "many labels likely", "plusieurs étiquettes"),
         ({"why": "uncertain"}, "The model is unsure", "Le modèle hésite"),
         ({"why": "disagreement", "dimension": "severity", "votes": 0.9}, "disagree about severity", "sur severity"),
