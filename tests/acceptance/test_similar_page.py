@@ -48,6 +48,18 @@ def ticked(page: Page) -> list[str]:
     return [row.inner_text() for row in page.locator(".similar-group[aria-selected=true] pre").all()]
 
 
+def test_similar_when_groups_are_less_than_half_alike_then_they_stand_under_a_line(
+    stage: Stage, visitor: Callable[..., Page]
+) -> None:
+    stage.services = FakeServices([FIRST, FIRST + "!", "42 of 77", FIRST + "?"], the_dimensions()[:1], answers=37)
+    page = visitor(stage.url)
+    open_panel(page)
+
+    lines = page.locator(".similar-list li").evaluate_all("(rows) => rows.map((row) => row.className.split(' ')[0])")
+
+    assert lines == ["similar-group", "similar-group", "similar-far", "similar-group"]
+
+
 def test_similar_when_enter_is_pressed_then_question_and_ticked_groups_take_the_answer_in_one_step(
     alike: Stage, visitor: Callable[..., Page]
 ) -> None:

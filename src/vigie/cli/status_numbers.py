@@ -65,10 +65,14 @@ def _dimension(dimension: str, one: Mapping[str, Any] | None) -> Lines:
     )
     if accuracy["seen_value"] is not None:
         yield "  what it learned from", f"{accuracy['seen_value']:.1%} ({accuracy['share_seen']:.1%} of the messages)"
-    yield "  new kinds", f"{accuracy['new_value']:.1%} ({accuracy['new_low']:.1%} to {accuracy['new_high']:.1%})"
-    yield "  macro-F1", f"{_share(macro_f1)}; new kinds {macro_f1['new_value']:.1%}"
+    yield "  new kinds", _new(accuracy)
+    yield "  macro-F1", f"{_share(macro_f1)}; new kinds {_new(macro_f1)}"
     error = one["calibration"]
     yield "  confidence", f"off by {error['error']:.1%} on average; by chance alone {error['by_chance']:.1%}"
+
+
+def _new(one: Mapping[str, Any]) -> str:
+    return f"{one['new_value']:.1%} ({one['new_low']:.1%} to {one['new_high']:.1%})"
 
 
 def _passing(passing: Mapping[str, Any], one: Mapping[str, Any] | None) -> str:

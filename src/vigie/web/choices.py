@@ -41,6 +41,7 @@ def build_choice(
 
 
 def press(buttons: Mapping[str, Tag], chosen: str | None) -> None:
-    """Show one button of a row as pressed, and the others as not."""
+    """Show one button of a row as pressed, and the others as not; Tab reaches it, or the first where none is pressed."""
+    reached = chosen if chosen in buttons else next(iter(buttons), None)
     for name, one in buttons.items():
-        one.set(aria_checked=str(name == chosen).lower())
+        one.set(aria_checked=str(name == chosen).lower(), tabindex="0" if name == reached else "-1")

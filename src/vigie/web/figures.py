@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 import polars as pl
 
 from vigie.labels import Route
+from vigie.web.formats import percent
 from vigie.web.words import Words
 
 Figure = dict[str, Any]
@@ -25,17 +26,9 @@ SHARES_MARGIN = {**MARGIN, "r": 22}
 
 GRID = "rgba(128,128,128,0.2)"
 DOTTED = {"color": "#7b858e", "width": 1, "dash": "dot"}
-SHARES = {
-    "type": "linear",
-    "range": [-0.01, 1.01],
-    "tick0": 0,
-    "dtick": 0.25,
-    "tickformat": ".0%",
-    "tickformatstops": [],
-    "ticks": "outside",
-    "ticklen": 6,
-    "tickcolor": CLEAR,
-}
+OTHERS_COLOUR = "#7b858e"
+SHOWN_BESIDE_OTHERS = 7
+"""Of more labels than there are colours, so many of the most frequent have one of their own; the grey is for all others."""
 
 
 def route_names(words: Words) -> dict[str, str]:
@@ -91,18 +84,33 @@ def labels_figure(
     until, zone, words
         As for `messages_figure`.
     """
-    full = _every_step(labels, "label", _step_seconds(labels), until)
+    shown = _most_frequent(labels, label_names)
+    n_others = len(label_names) - len(shown)
+    others = words.ngettext("{n} other label", "{n} other labels", n_others)
+    named = labels.with_columns(label=pl.when(pl.col("label").is_in(shown)).then("label").otherwise(pl.lit(others)))
+    counts = named.group_by("time", "label", maintain_order=True).agg(pl.col("count").sum())
+    full = _every_step(counts, "label", _step_seconds(labels), until)
+    colours = dict(zip(shown, COLOURS, strict=False)) | ({others: OTHERS_COLOUR} if n_others else {})
     traces = [
         {
             **_points(full.filter(pl.col("label") == label), "count", zone),
             "name": label,
             "type": "bar",
-            "marker": {"color": COLOURS[position % len(COLOURS)]},
+            "marker": {"color": colour},
             "hovertemplate": "%{y:,.0f}",
         }
-        for position, label in enumerate(label_names)
+        for label, colour in colours.items()
     ]
     return _figure(traces, words, barmode="stack", bargap=0.12)
+
+
+def _most_frequent(labels: pl.DataFrame, label_names: Sequence[str]) -> list[str]:
+    """Return the labels that get a colour, in their own order: all, or the most frequent where there are too many."""
+    if len(label_names) <= len(COLOURS):
+        return list(label_names)
+    totals = dict(labels.group_by("label").agg(pl.col("count").sum()).iter_rows())
+    ranked = sorted(label_names, key=lambda name: -totals.get(name, 0))[:SHOWN_BESIDE_OTHERS]
+    return [name for name in label_names if name in ranked]
 
 
 def confidence_figure(confidence: pl.DataFrame, dimension: str, threshold: float | None, words: Words) -> Figure:
@@ -137,7 +145,7 @@ def confidence_figure(confidence: pl.DataFrame, dimension: str, threshold: float
         words,
         shapes=[] if threshold is None else [{**line, "line": DOTTED}],
         margin=SHARES_MARGIN,
-        xaxis=SHARES,
+        xaxis=_shares(words),
         showlegend=False,
         hovermode="closest",
     )
@@ -180,11 +188,26 @@ def calibration_figure(calibration: Mapping[str, Any], words: Words) -> Figure:
         words,
         shapes=[diagonal],
         margin=SHARES_MARGIN,
-        xaxis={**SHARES, "title": {"text": words.gettext("confidence"), "standoff": 6}},
-        yaxis={"range": [0, 1.02], "tickformat": ".0%", "title": {"text": words.gettext("right"), "standoff": 6}},
+        xaxis={**_shares(words), "title": {"text": words.gettext("confidence"), "standoff": 6}},
+        yaxis={
+            **_percents((0, 0.5, 1), words),
+            "range": [0, 1.02],
+            "title": {"text": words.gettext("right"), "standoff": 6},
+        },
         showlegend=False,
         hovermode="closest",
     )
+
+
+def _shares(words: Words) -> dict[str, Any]:
+    """Return an axis from 0 to 100 %."""
+    ticks = {"ticks": "outside", "ticklen": 6, "tickcolor": CLEAR, "tickformatstops": []}
+    return {"type": "linear", "range": [-0.01, 1.01], **_percents((0, 0.25, 0.5, 0.75, 1), words), **ticks}
+
+
+def _percents(shares: Sequence[float], words: Words) -> dict[str, Any]:
+    """Return ticks at some shares, written as the language writes percents, which Plotly does not know."""
+    return {"tickvals": list(shares), "ticktext": [percent(share, words.language) for share in shares]}
 
 
 def _figure(traces: Sequence[Mapping[str, Any]], words: Words, **layout: Any) -> Figure:

@@ -5,6 +5,9 @@ from datetime import datetime
 from babel.dates import format_datetime
 from babel.numbers import format_decimal, format_percent
 
+ROUGH = 0.25
+"""A share whose interval is wider is shown as the interval alone."""
+
 DASH = "\N{EN DASH}"
 """Between two numbers, and in the place of one that nobody knows."""
 
@@ -58,6 +61,29 @@ def interval(low: float, high: float, language: str) -> str:
     True
     """
     return f"{round(min(low, _whole(high)) * 100)}{DASH}{percent(high, language)}"
+
+
+def estimated(value: float, low: float, high: float, language: str) -> tuple[str, str]:
+    """Write an estimated share and its 95 % interval.
+
+    Returns
+    -------
+    What to show large and what to show small: share and interval; the interval alone where it is wider than `ROUGH`, since a
+    single number would be believed; the share alone where it is known.
+
+    Examples
+    --------
+    >>> estimated(0.94, 0.86, 0.97, "en") == ("94%", f"86{DASH}97%")
+    True
+    >>> estimated(1.0, 0.43, 1.0, "en") == (f"43{DASH}100%", "")
+    True
+    >>> estimated(0.99, 0.99, 0.99, "en")
+    ('99%', '')
+    """
+    if low == high:
+        return percent(value, language), ""
+    between = interval(low, high, language)
+    return (between, "") if high - low > ROUGH else (percent(value, language), between)
 
 
 def fine_percent(share: float, language: str) -> str:

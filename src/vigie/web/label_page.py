@@ -14,6 +14,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from vigie.errors import VigieError
 from vigie.web.desk import Applied, Desk, Journal, Refusal, Reply
+from vigie.web.elements import Tag
 from vigie.web.frame import every
 from vigie.web.label_texts import applied_text, setup
 from vigie.web.live import Shared
@@ -107,6 +108,7 @@ class LabelPage:
         self._ticks = 0
         self._in_trouble = False
         self._client = ui.context.client
+        Tag("h1", "visually-hidden", text=self._words.gettext("Label"))
         self._element = DeskElement(self._setup())
         self._element.on("sit", self._sit)
         self._element.on("reply", self._reply)

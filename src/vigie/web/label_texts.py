@@ -20,6 +20,7 @@ def setup(dimensions: Sequence[Dimension], goal: str, words: Words) -> dict[str,
         "goal": goal,
         "actions": actions(words),
         "group_keys": group_keys(words),
+        "similar_keys": similar_keys(words),
         "texts": texts(words) | similar_texts(words),
         "sure_from": SURE_FROM,
     }
@@ -57,7 +58,17 @@ def group_keys(words: Words) -> list[dict[str, str]]:
         {"key": "j k", "explained": words.gettext("Go down and up; so do the arrows")},
         {"key": "␣", "explained": words.gettext("Except the message, or take it in again")},
         {"key": "↵", "explained": words.gettext("Answer for the rest; what is excepted is asked about next")},
-        {"key": "Esc", "explained": words.gettext("Close the group")},
+        {"key": words.gettext("Esc"), "explained": words.gettext("Close the group")},
+    ]
+
+
+def similar_keys(words: Words) -> list[dict[str, str]]:
+    """Return the keys of the panel of similar groups."""
+    return [
+        {"key": "j k", "explained": words.gettext("Go down and up; so do the arrows")},
+        {"key": "␣", "explained": words.gettext("Tick the group, or untick it")},
+        {"key": "↵", "explained": words.gettext("Give the answer to this group and to all that are ticked")},
+        {"key": words.gettext("Esc"), "explained": words.gettext("Close, without an answer")},
     ]
 
 
@@ -118,9 +129,10 @@ def similar_texts(words: Words) -> dict[str, str]:
         "similar_keys": say(
             "Space ticks or unticks, ↑ ↓ or j k move, ↵ applies, Esc closes; the keys of labels change them."
         ),
+        "similar_far": say("Less than half alike: look twice."),
         "similar_none": say("Nothing that nobody has labelled is like this one."),
         "similar_none_advice": say("↵ saves the answer for this one alone."),
-        "similar_rule": say("Ticked is where the model is sure of the same labels."),
+        "similar_rule": say("The most alike first. Ticked is where the model is sure of the same labels."),
         "similar_same": say("the model agrees"),
         "similar_unknown": say("the model does not know yet"),
         "similar_wait": say("Looking for similar messages…"),

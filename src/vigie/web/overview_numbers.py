@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from vigie.web.formats import DASH, fine_interval, fine_percent, interval, percent
+from vigie.web.formats import DASH, estimated, fine_interval, fine_percent, percent
 from vigie.web.review_views import measure_text
 from vigie.web.words import Words
 
@@ -66,15 +66,12 @@ def passing_view(status: Status, dimension: str, words: Words) -> dict[str, Any]
     texts = [_threshold(passing, words), _more(passing, numbers, words)]
     if together and len(status["passing"]) > 1:
         texts.append(
-            words.gettext(
-                "All dimensions together: {share} of the messages ({interval}).",
-                share=percent(together["value"], words.language),
-                interval=interval(together["low"], together["high"], words.language),
-            )
+            words.gettext("All dimensions together: {share} of the messages.", share=_with_interval(together, words))
         )
+    shown, between = _estimated(share, "", words) if share else (DASH, "")
     return {
-        "share": percent(share["value"], words.language) if share else DASH,
-        "interval": _interval(share, "", words) if share else "",
+        "share": shown,
+        "interval": between,
         "texts": [text for text in texts if text],
     }
 
@@ -99,13 +96,19 @@ def _cell(estimate: Mapping[str, Any], prefix: str, words: Words) -> dict[str, s
     value = estimate[f"{prefix}value"]
     if value is None:
         return {"value": DASH, "interval": ""}
-    return {"value": percent(value, words.language), "interval": _interval(estimate, prefix, words)}
+    shown, between = _estimated(estimate, prefix, words)
+    return {"value": shown, "interval": between}
 
 
-def _interval(estimate: Mapping[str, Any], prefix: str, words: Words) -> str:
-    """Return the interval of a share; nothing where the share is known."""
-    low, high = (estimate.get(f"{prefix}{end}", estimate[f"{prefix}value"]) for end in ("low", "high"))
-    return "" if low == high else interval(low, high, words.language)
+def _estimated(estimate: Mapping[str, Any], prefix: str, words: Words) -> tuple[str, str]:
+    value = estimate[f"{prefix}value"]
+    low, high = (estimate.get(f"{prefix}{end}", value) for end in ("low", "high"))
+    return estimated(value, low, high, words.language)
+
+
+def _with_interval(estimate: Mapping[str, Any], words: Words) -> str:
+    shown, between = _estimated(estimate, "", words)
+    return f"{shown} ({between})" if between else shown
 
 
 def _threshold(passing: Mapping[str, Any], words: Words) -> str:
@@ -196,6 +199,4 @@ def answers_view(status: Status, dimension: str, words: Words) -> dict[str, Any]
 
 
 def _gold_text(gold: Mapping[str, Any] | None, words: Words) -> str:
-    if gold is None:
-        return DASH
-    return f"{percent(gold['value'], words.language)} ({interval(gold['low'], gold['high'], words.language)})"
+    return _with_interval(gold, words) if gold else DASH

@@ -46,6 +46,7 @@ class OverviewPage:
         self._words = seen_by.words
         self._dimensions = services.dimensions
         Tag("h1", "visually-hidden", text=self._words.gettext("Overview"))
+        self._problems = Rebuilt("div", "problems", _build_problems, role="alert")
         self._tiles = Rebuilt("div", "tiles", _build_tiles)
         self._routes = Rebuilt("div", "routes", _build_routes)
         self._build_charts()
@@ -88,6 +89,8 @@ class OverviewPage:
 
     def _show_status(self, status: dict[str, Any]) -> None:
         words, zone = self._words, self._seen_by.zone
+        in_frame = self._services.settings_problem  # the frame of every page shows it
+        self._problems.show([problem for problem in status["problems"] if problem != in_frame])
         self._tiles.show(tiles(status, words))
         self._routes.show(routes(status["messages"]["by_route"], words))
         self._versions.show(versions(status, self._dimensions, zone=zone, words=words))
@@ -114,7 +117,7 @@ class OverviewPage:
         with Tag("table"):
             with Tag("thead"), Tag("tr"):
                 for name in (self._words.gettext("Version"), *(dimension.name for dimension in self._dimensions)):
-                    Tag("th", text=name, scope="col")
+                    Tag("th", text=name, title=name, scope="col")
             with Tag("tbody"):
                 for row in rows:
                     self._build_version(row)
@@ -133,7 +136,9 @@ class OverviewPage:
 
     def _build_roles(self, rows: Sequence[dict[str, str]]) -> None:
         if not rows:
-            Tag("li", "empty", text=self._words.gettext("No role has been heard of lately."))
+            Tag(
+                "li", "empty", text=self._words.gettext("Nothing of this project is at work. “vigie up” starts it all.")
+            )
         for row in rows:
             with Tag("li"):
                 Tag("i", aria_hidden="true")
@@ -147,6 +152,11 @@ class OverviewPage:
 def _span(minutes: int, seen_by: Visit) -> str:
     hours = minutes // 60
     return seen_by.words.gettext("{n} h", n=hours) if hours else seen_by.words.gettext("{n} min", n=minutes)
+
+
+def _build_problems(problems: Sequence[str]) -> None:
+    for problem in problems:
+        Tag("p", "banner", text=problem)
 
 
 def _build_tiles(rows: Sequence[tuple[str, str, str]]) -> None:

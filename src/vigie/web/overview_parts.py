@@ -40,6 +40,7 @@ class Choice:
         with Tag("div", "switch choice", role="group", aria_label=title):
             self._buttons = {value: button(text, aria_pressed="false") for value, text in options.items()}
         for value, pressed in self._buttons.items():
+            pressed.set(title=options[value])
             pressed.on("click", lambda value=value: self._choose(value))
         self._mark()
 
@@ -56,8 +57,8 @@ class Choice:
 class Rebuilt:
     """A part of the page that is built anew when what it shows has changed."""
 
-    def __init__(self, tag: str, classes: str, build: Callable[[Any], None]) -> None:
-        self._element = Tag(tag, classes)
+    def __init__(self, tag: str, classes: str, build: Callable[[Any], None], **attributes: Any) -> None:
+        self._element = Tag(tag, classes, **attributes)
         self._build = build
         self._shown: Any = None
 

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from vigie.labels import Dimension, Route
 from vigie.learner.measures import metric_name
 from vigie.web.figures import ROUTE_COLOURS, route_names
-from vigie.web.formats import DASH, count, date_and_time, interval, percent, rate
+from vigie.web.formats import DASH, count, date_and_time, estimated, percent, rate
 from vigie.web.words import Words
 
 Tile = tuple[str, str, str]
@@ -120,6 +120,7 @@ def _version_accuracy(metrics: Mapping[str, float], dimension: str, words: Words
     )
     if value is None:
         return {"value": DASH, "interval": ""}
-    shown = percent(value, words.language)
-    both = low is not None and high is not None
-    return {"value": shown, "interval": interval(low or 0.0, high or 1.0, words.language) if both else ""}
+    if low is None or high is None:
+        return {"value": percent(value, words.language), "interval": ""}
+    shown, between = estimated(value, low, high, words.language)
+    return {"value": shown, "interval": between}

@@ -99,9 +99,28 @@ def nothing_to_ask(status: Mapping[str, Any], words: Words) -> tuple[str, str]:
         return words.gettext("Listening"), words.gettext(
             "The stream worker is running and no message has come yet. This page comes alive with the first one."
         )
-    if status["questions"].get("leased", 0):
+    if "learner" not in roles:
+        return words.gettext("No learner is running"), words.gettext(
+            "It chooses the questions and learns from the answers. Start one with “vigie up” or “vigie learner”; "
+            "questions then appear here by themselves."
+        )
+    return _nothing_chosen(status, words)
+
+
+def _nothing_chosen(status: Mapping[str, Any], words: Words) -> tuple[str, str]:
+    """Say where the questions are while the learner works."""
+    groups, questions = status["groups"], status["questions"]
+    if questions.get("leased", 0):
         return words.gettext("Nothing left for you right now"), words.gettext(
             "The open questions are with other people. New ones appear here by themselves."
+        )
+    if not any(questions.values()):
+        return words.gettext("Choosing the first questions"), words.gettext(
+            "The learner is looking at the messages that came. The first question appears here by itself."
+        )
+    if groups["answered"] < groups["total"]:
+        return words.gettext("Nothing left for you right now"), words.gettext(
+            "What has no answer yet was skipped or put aside, or is being chosen. New questions appear here by themselves."
         )
     return words.gettext("All caught up"), words.gettext(
         "Every kind of message seen so far has an answer. The next new one appears here by itself."

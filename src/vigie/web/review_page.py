@@ -117,7 +117,7 @@ class ReviewPage:
                 return
             case = self._case()
             if case is None:
-                heading, advice = nothing(self._list, self._words)
+                heading, advice = nothing(self._list, self._numbers, self._words)
                 with Tag("section", "nothing"):
                     Tag("h2", text=heading)
                     Tag("p", text=advice)

@@ -22,17 +22,17 @@ def build_message(view: Mapping[str, Any], words: Words) -> None:
             Tag("span", "badge", text=words.gettext("gold"))
         if view["doubt"]:
             Tag("span", "why", text=view["doubt"])
-    Tag("pre", "message", text=view["text"], tabindex="0", aria_label=words.gettext("The message"))
+    Tag("pre", "message", text=view["text"], dir="auto", tabindex="0", aria_label=words.gettext("The message"))
     if view["others"]:
         with Tag("details", "samples"):
             Tag("summary", text=view["others_title"])
             for text in view["others"]:
-                Tag("pre", "sample", text=text)
+                Tag("pre", "sample", text=text, dir="auto")
 
 
 def build_answers(view: Mapping[str, Any], dimensions: Sequence[Dimension], words: Words, *, on_choose: Adopt) -> None:
     """Show who said what, when; each answer with a button that settles the group so."""
-    with Tag("table", "answers"):
+    with Tag("div", "answers-box"), Tag("table", "answers"):
         with Tag("thead"), Tag("tr"):
             for name in (
                 words.gettext("Who"),

@@ -41,9 +41,13 @@ def counts(numbers: Mapping[str, Any], words: Words) -> dict[str, str]:
     return {name: count(n, words.language) for name, n in found.items()}
 
 
-def nothing(name: str, words: Words) -> tuple[str, str]:
+def nothing(name: str, numbers: Mapping[str, Any], words: Words) -> tuple[str, str]:
     """Return a heading and a sentence for a part that is empty."""
     say = words.gettext
+    if name == "disagreements" and not any(m for one in numbers["agreement"].values() for m in one.values()):
+        return say("Nothing to settle"), say(
+            "Too few questions were answered by two people to compare them. Where answers differ, they appear here."
+        )
     return {
         "disagreements": (say("Nothing to settle"), say("Wherever two people answered, they agree, or it is settled.")),
         "doubted": (

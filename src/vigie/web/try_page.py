@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from nicegui import ui
 from nicegui.events import GenericEventArguments
 
 from vigie.errors import VigieError
@@ -11,6 +12,7 @@ from vigie.labels import Dimension, Prediction, WordWeight
 from vigie.web.choices import build_choice, press
 from vigie.web.elements import Tag, button
 from vigie.web.formats import DASH
+from vigie.web.frame import STATIC_URL, stamp
 from vigie.web.try_views import heaviest, highlights, known_labels, verdicts
 from vigie.web.visit import Visit
 
@@ -37,14 +39,18 @@ class TryPage:
         self._services = services
         self._words = seen_by.words
         self._text = ""
+        self._predicted = ""
         self._prediction: Prediction | None = None
         self._weights: dict[str, list[WordWeight]] = {}
         self._dimension = ""
+        self._pressed: dict[str, Tag] = {}
         self._chosen: dict[str, str] = {}
         self._build()
 
     def _build(self) -> None:
         say = self._words.gettext
+        root = ui.context.client.request.scope.get("root_path", "")
+        ui.add_head_html(f'<script type="module" src="{root}{STATIC_URL}/try.js?v={stamp("try.js")}"></script>')
         Tag("h1", "page-title", text=say("Try a message"))
         with Tag("div", "try"):
             self._input = Tag(
@@ -54,6 +60,7 @@ class TryPage:
                 rows="3",
                 maxlength=str(MAX_CHARACTERS),
                 spellcheck="false",
+                dir="auto",
                 aria_label=say("A message"),
                 placeholder=say("Paste or type a message, such as a line of a log"),
             )
@@ -66,7 +73,7 @@ class TryPage:
             )
             self._result = Tag("div", "result", aria_live="polite")
             self._feedback = Tag("div", "feedback")
-            self._notice = Tag("p", "notice", role="status")
+            self._notice = Tag("p", "notice", role="status", tabindex="-1")
 
     async def _typed(self, event: GenericEventArguments) -> None:
         self._text = str(event.args)[:MAX_CHARACTERS]
@@ -82,10 +89,12 @@ class TryPage:
         try:
             prediction, weights = await asyncio.to_thread(self._ask, text)
         except VigieError as error:
+            self._prediction = None  # what stands there is about another text
+            self._show()
             self._say(str(error), "problem")
             return
         if text == self._text:  # else a later text is already on its way
-            self._prediction, self._weights = prediction, weights
+            self._predicted, self._prediction, self._weights = text, prediction, weights
             self._chosen = known_labels(prediction)
             self._show()
 
@@ -123,12 +132,10 @@ class TryPage:
         with Tag("div", "reasons-head"):
             Tag("h2", text=say("The words that weighed most"))
             with Tag("div", "switch choice", role="group", aria_label=say("Dimension shown")):
-                for name in names:
-                    one = button(name, aria_pressed=str(name == self._dimension).lower())
-                    one.on("click", lambda name=name: self._look_at(name))
+                self._pressed = {name: self._build_look(name) for name in names}
         weights = self._weights[self._dimension]
-        with Tag("pre", "message weighed"):
-            for piece in highlights(weights, self._text):
+        with Tag("pre", "message weighed", dir="auto", tabindex="0", aria_label=say("The words that weighed most")):
+            for piece in highlights(weights, self._predicted):
                 _build_piece(piece.text, piece.weight)
         with Tag("ul", "weights"):
             for word, weight in heaviest(weights):
@@ -142,9 +149,16 @@ class TryPage:
                 Tag("i").style(f"width: {abs(weight) * 100:.0f}%")
             Tag("small", text=self._words.gettext("for it") if weight > 0 else self._words.gettext("against it"))
 
+    def _build_look(self, dimension: str) -> Tag:
+        pressed = str(dimension == self._dimension).lower()
+        one = button(dimension, title=dimension, aria_pressed=pressed)
+        one.on("click", lambda: self._look_at(dimension))
+        return one
+
     def _look_at(self, dimension: str) -> None:
         self._dimension = dimension
         self._show()
+        self._pressed[dimension].run_method("focus")
 
     def _build_question(self) -> None:
         say = self._words.gettext
@@ -157,12 +171,13 @@ class TryPage:
     def _correct(self) -> None:
         self._feedback.clear()
         with self._feedback:
-            Tag("h2", text=self._words.gettext("What is right?"))
+            heading = Tag("h2", text=self._words.gettext("What is right?"), tabindex="-1")
             for dimension in self._services.dimensions:
                 self._build_row(dimension)
             button(self._words.gettext("Save the correction"), "action primary save").on(
                 "click", self._store, js_handler=WITH_NAME
             )
+        heading.run_method("focus")  # the button that was pressed is gone
 
     def _build_row(self, dimension: Dimension) -> None:
         buttons = build_choice(dimension, self._chosen.get(dimension.name), heading="h3")
@@ -176,7 +191,7 @@ class TryPage:
     async def _store(self, event: GenericEventArguments) -> None:
         annotator = str(event.args or "guest").strip()[:60] or "guest"
         try:
-            await asyncio.to_thread(self._services.labelling.annotate, self._text, dict(self._chosen), annotator)
+            await asyncio.to_thread(self._services.labelling.annotate, self._predicted, dict(self._chosen), annotator)
         except VigieError as error:
             self._say(str(error), "problem")
             return
@@ -184,6 +199,7 @@ class TryPage:
         self._say(
             self._words.gettext("Thank you. It is stored as an answer and counts from the next training on."), "news"
         )
+        self._notice.run_method("focus")
 
     def _say(self, text: str, tone: str) -> None:
         self._notice.classes(replace=f"notice {tone}")

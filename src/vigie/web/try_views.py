@@ -66,10 +66,16 @@ def highlights(weights: Sequence[WordWeight], text: str) -> list[Highlight]:
 
 
 def heaviest(weights: Sequence[WordWeight]) -> list[tuple[str, float]]:
-    """Return the words that weighed most, for or against, heaviest first, the heaviest being 1 or -1."""
-    top = sorted((one for one in weights if one.weight), key=lambda one: -abs(one.weight))[:TOP]
-    scale = abs(top[0].weight) if top else 1.0
-    return [(one.word, one.weight / scale) for one in top]
+    """Return the words that weighed most, for or against, heaviest first, the heaviest being 1 or -1.
+
+    What a word weighs wherever it stands in the text is added up.
+    """
+    totals: dict[str, float] = {}
+    for one in weights:
+        totals[one.word] = totals.get(one.word, 0.0) + one.weight
+    top = sorted((pair for pair in totals.items() if pair[1]), key=lambda pair: -abs(pair[1]))[:TOP]
+    scale = abs(top[0][1]) if top else 1.0
+    return [(word, weight / scale) for word, weight in top]
 
 
 def verdicts(prediction: Prediction, dimensions: Sequence[Dimension], words: Words) -> list[dict[str, Any]]:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from vigie.labels import Dimension, Origin, Prediction, Question
-from vigie.web.formats import count, interval, percent
+from vigie.web.formats import ROUGH, count, interval, percent
 from vigie.web.keys import assign
 from vigie.web.reasons import nothing_to_ask, why
 from vigie.web.words import Words
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 MAX_CHARACTERS = 20_000
 """Of a message that are shown; a browser lays out this much within one frame."""
 
-ROUGH = 0.25
-"""An accuracy whose interval is wider is shown as the interval alone: a single number would be believed."""
+HALF = 0.5
+"""Below this similarity groups stand under a line of their own: few share all labels of the question (docs/how-to/similar.md)."""
 
 MAX_CHARACTERS_IN_A_ROW = 400
 """Of a message that is one of many."""
@@ -154,6 +154,8 @@ def similar_view(
                 "similarity": words.gettext(
                     "{similarity} alike", similarity=percent(max(group.similarity, 0.0), words.language)
                 ),
+                "share": min(max(group.similarity, 0.0), 1.0),
+                "far": group.similarity < HALF,
                 **prediction_view(group.prediction, words),
             }
             for group in similar.groups
@@ -200,7 +202,7 @@ def status_view(status: Mapping[str, Any], dimensions: Sequence[Dimension], word
         "model_changed": words.gettext("Model v{version} is in use now.", version=version),
         "answers": count(status["answers"], words.language),
         "answers_text": words.ngettext("answer in all", "answers in all", status["answers"]),
-        "training": _training(status["training"], words),
+        "training": _training(status, words),
         "waiting": words.ngettext("{n} question waiting", "{n} questions waiting", status["questions"].get("open", 0)),
         "accuracy": [accuracy_view(dimension.name, status["accuracy"], words) for dimension in dimensions],
         "nothing": {"heading": heading, "advice": advice},
@@ -226,7 +228,8 @@ def accuracy_view(dimension: str, accuracy: Mapping[str, Any], words: Words) -> 
     }
 
 
-def _training(training: Mapping[str, Any], words: Words) -> dict[str, Any]:
+def _training(status: Mapping[str, Any], words: Words) -> dict[str, Any]:
+    training, works = status["training"], any(role["role"] == "learner" for role in status["roles"])
     after, since = max(training["retrain_after"], 1), training["answers_since"]
     missing = max(after - since, 0)
     text = words.ngettext("{n} answer until the next training", "{n} answers until the next training", missing)
@@ -234,7 +237,9 @@ def _training(training: Mapping[str, Any], words: Words) -> dict[str, Any]:
         text = words.gettext("Training now")
     elif missing == 0:
         text = words.gettext("Training starts now")
-    return {"share": min(since / after, 1.0), "running": bool(training["running"]), "text": text}
+    if not works:
+        text = words.gettext("No learner is running: answers are kept, and nothing is learned from them.")
+    return {"share": min(since / after, 1.0), "running": bool(training["running"]), "text": text, "works": works}
 
 
 def _covers(question: Question, words: Words) -> str:

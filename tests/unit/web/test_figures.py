@@ -89,12 +89,15 @@ def test_labels_figure_when_drawn_then_labels_keep_their_order_and_colours() -> 
     assert figure["layout"]["barmode"] == "stack"
 
 
-def test_labels_figure_when_there_are_more_labels_than_colours_then_colours_come_again() -> None:
+def test_labels_figure_when_there_are_more_labels_than_colours_then_the_rarest_are_one_band() -> None:
     names = [f"label {n}" for n in range(12)]
+    labels = pl.concat([some_labels(name).with_columns(count=pl.lit(n + 1, pl.Int64)) for n, name in enumerate(names)])
 
-    figure = labels_figure(some_labels("label 11"), names, until=after(10), zone=UTC, words=EN)
+    figure = labels_figure(labels, names, until=after(10), zone=UTC, words=FR)
 
-    assert figure["data"][10]["marker"]["color"] == COLOURS[0]
+    assert [trace["name"] for trace in figure["data"]] == [*names[5:], "5 autres étiquettes"]
+    assert [trace["y"] for trace in figure["data"]][-2:] == [[12], [1 + 2 + 3 + 4 + 5]]
+    assert len({trace["marker"]["color"] for trace in figure["data"]}) == 8
 
 
 def test_confidence_figure_when_bins_are_absent_then_they_are_zero() -> None:
@@ -140,6 +143,7 @@ def test_calibration_figure_when_drawn_then_intervals_reach_from_low_to_high() -
     assert points["marker"]["size"] == [10, 14]
     assert points["text"] == ["4 réponses de contrôle", "16 réponses de contrôle"]
     assert figure["layout"]["xaxis"]["title"]["text"] == "confiance"
+    assert figure["layout"]["xaxis"]["ticktext"][1] == "25\N{NO-BREAK SPACE}%"
 
 
 def test_calibration_figure_when_nothing_was_audited_then_only_the_diagonal_is_there() -> None:

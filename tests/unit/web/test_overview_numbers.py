@@ -50,6 +50,13 @@ def test_measured_when_known_then_whole_seen_and_new_stand_apart() -> None:
     assert rows[2]["macro_f1"]["interval"]
 
 
+def test_measured_when_few_audit_answers_speak_then_only_the_interval_is_shown() -> None:
+    status = a_status()
+    status["numbers"]["severity"]["macro_f1"] |= {"new_value": 1.0, "new_low": 0.17, "new_high": 1.0}
+
+    assert measured(status, "severity", EN)[2]["macro_f1"] == {"value": f"17{DASH}100%", "interval": ""}
+
+
 def test_measured_when_nothing_was_learned_from_then_that_is_a_dash() -> None:
     status = a_status()
     status["numbers"]["severity"]["accuracy"] |= {"seen_value": None, "share_seen": 0.0}

@@ -13,11 +13,18 @@ def a_question(reason: dict[str, object], kind: QuestionKind = QuestionKind.STRA
     return Question(1, 1, kind, "t", 3, ("t",), reason)
 
 
-def a_status(*, total: int = 0, groups: int = 0, leased: int = 0, roles: tuple[str, ...] = ()) -> dict[str, object]:
+def a_status(
+    *,
+    total: int = 9,
+    groups: int = 3,
+    answered: int = 3,
+    leased: int = 0,
+    roles: tuple[str, ...] = ("stream", "learner"),
+) -> dict[str, object]:
     return {
         "messages": {"total": total},
-        "groups": {"total": groups},
-        "questions": {"leased": leased},
+        "groups": {"total": groups, "answered": answered},
+        "questions": {"leased": leased, "answered": answered, "flagged": 0},
         "roles": [{"role": role} for role in roles],
     }
 
@@ -29,7 +36,7 @@ def a_status(*, total: int = 0, groups: int = 0, leased: int = 0, roles: tuple[s
         ({"why": "frequent", "size": 9}, "most frequent", "plus fréquentes"),
         ({"why": "random"}, "at random", "au hasard"),
         ({"why": "uncertain", "dimension": "severity", "margin": 0.031}, "labels of severity are 3% apart", "à 3"),
-        ({"why": "uncertain", "dimension": "severity", "confidence": 0.41}, "severity: 41%", "severity\xa0: 41"),
+        ({"why": "uncertain", "dimension": "severity", "confidence": 0.41}, "severity: 41%", "severity, 41"),
         ({"why": "uncertain", "dimension": "severity", "entropy": 0.9}, "many labels likely", "plusieurs étiquettes"),
         ({"why": "uncertain"}, "The model is unsure", "Le modèle hésite"),
         ({"why": "disagreement", "dimension": "severity", "votes": 0.9}, "disagree about severity", "sur severity"),
@@ -62,10 +69,13 @@ def test_why_when_the_reason_is_unknown_then_nothing_is_said(reason: dict[str, o
 @pytest.mark.parametrize(
     ("status", "heading", "advice"),
     [
-        (a_status(), "No messages yet", "vigie stream"),
-        (a_status(roles=("stream",)), "Listening", "first one"),
-        (a_status(total=9, groups=3, leased=2), "Nothing left for you right now", "other people"),
-        (a_status(total=9, groups=3), "All caught up", "by itself"),
+        (a_status(total=0, groups=0, roles=()), "No messages yet", "vigie stream"),
+        (a_status(total=0, groups=0, roles=("stream",)), "Listening", "first one"),
+        (a_status(roles=("stream", "web"), leased=1), "No learner is running", "vigie learner"),
+        (a_status(answered=0), "Choosing the first questions", "looking at the messages"),
+        (a_status(leased=2), "Nothing left for you right now", "other people"),
+        (a_status(answered=2), "Nothing left for you right now", "skipped or put aside"),
+        (a_status(), "All caught up", "by itself"),
     ],
 )
 def test_nothing_to_ask_when_there_is_no_question_then_it_says_why_and_what_to_do(

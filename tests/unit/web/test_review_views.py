@@ -113,7 +113,13 @@ def test_parts_when_they_are_empty_then_each_has_a_kind_sentence(words) -> None:
     names = list_names(words)
 
     assert set(counts(FakeReview().numbers(), words)) == set(names)
-    assert all(all(nothing(name, words)) for name in names)
+    for review in (FakeReview(), FakeReview(LINES)):
+        assert all(all(nothing(name, review.numbers(), words)) for name in names)
+
+
+def test_disagreements_when_nobody_could_be_compared_then_it_does_not_say_that_all_agree() -> None:
+    assert "Too few questions" in nothing("disagreements", FakeReview().numbers(), EN)[1]
+    assert "they agree" in nothing("disagreements", FakeReview(LINES).numbers(), EN)[1]
 
 
 def test_some_cases_when_used_in_tests_then_every_list_has_one() -> None:

@@ -27,6 +27,8 @@ def test_similar_view_when_groups_are_found_then_shows_message_size_and_what_the
             "count": 1200,
             "covers": "1,200 messages",
             "similarity": "87% alike",
+            "share": 0.874,
+            "far": False,
             "model": "3",
             "beliefs": {"severity": {"label": "error", "confidence": 0.93, "text": "model, 93% sure"}},
         }
@@ -46,6 +48,7 @@ def test_similar_view_when_groups_are_still_being_read_then_says_how_far() -> No
 
     assert view["progress"].startswith("1,200 of 10,000 kinds of message are compared so far")
     assert view["groups"][0]["similarity"] == "0% alike"
+    assert (view["groups"][0]["share"], view["groups"][0]["far"]) == (0.0, True)
     assert similar_view(Similar((), 1, 2), spans, FR)["progress"].startswith("1 sortes de messages sur 2")
 
 

@@ -63,6 +63,13 @@ def test_heaviest_when_there_are_many_then_the_first_six_come_by_size() -> None:
     assert found[0] == ("w9", -1.0)
 
 
+def test_heaviest_when_a_word_stands_twice_then_it_is_listed_once_with_both_weights() -> None:
+    assert heaviest([a_weight("retry", 0, 2.0), a_weight("disk", 6, 4.0), a_weight("retry", 11, 2.0)]) == [
+        ("retry", 1.0),
+        ("disk", 1.0),
+    ]
+
+
 @pytest.mark.parametrize("weights", [[], [a_weight("a", 0, 0.0)]])
 def test_heaviest_when_nothing_weighs_then_there_is_none(weights: Any) -> None:
     assert heaviest(weights) == []

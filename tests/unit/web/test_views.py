@@ -125,7 +125,12 @@ def test_status_view_when_there_is_a_model_then_it_tells_version_and_progress() 
 
     assert view["model_text"] == "Modèle v3"
     assert view["answers_text"] == "réponses en tout"
-    assert view["training"] == {"share": 0.7, "running": False, "text": "3 réponses avant le prochain entraînement"}
+    assert view["training"] == {
+        "share": 0.7,
+        "running": False,
+        "works": True,
+        "text": "3 réponses avant le prochain entraînement",
+    }
 
 
 @pytest.mark.parametrize(
@@ -140,6 +145,14 @@ def test_status_view_when_training_nears_then_it_says_how_near(training: dict[st
     status = {**FakeServices(answers=37).status(), "training": training}
 
     assert status_view(status, [a_dimension()], EN)["training"]["text"] == text
+
+
+def test_status_view_when_no_learner_runs_then_it_says_that_nothing_is_learned() -> None:
+    status = {**FakeServices(answers=40).status(), "roles": [{"role": "web"}, {"role": "stream"}]}
+
+    training = status_view(status, [a_dimension()], EN)["training"]
+
+    assert (training["works"], training["text"][:21]) == (False, "No learner is running")
 
 
 def test_accuracy_view_when_it_is_measured_then_value_interval_and_number_are_told() -> None:

@@ -23,9 +23,9 @@ def test_gettext_when_the_text_has_names_then_they_are_filled_in() -> None:
         ("en", 0, "Labels 0 messages"),
         ("en", 1, "Labels 1 message"),
         ("en", 12840, "Labels 12,840 messages"),
-        ("fr", 0, "Étiquette 0 message"),
-        ("fr", 1, "Étiquette 1 message"),
-        ("fr", 12840, "Étiquette 12\u202f840 messages"),
+        ("fr", 0, "Vaut pour 0 message"),
+        ("fr", 1, "Vaut pour 1 message"),
+        ("fr", 12840, "Vaut pour 12\u202f840 messages"),
     ],
 )
 def test_ngettext_when_something_is_counted_then_the_form_is_the_languages_own(

@@ -16,6 +16,7 @@ export default {
       queue: [],
       current: null,
       chosen: {},
+      pane: 0,
       armed: false,
       status: null,
       notice: { text: "", tone: "" },
@@ -149,8 +150,13 @@ export default {
       this.current = question;
       this.chosen = question ? (question.chosen ?? this.predicted(question)) : {};
       this.shownAt = performance.now();
+      if (question) this.$nextTick(this.keepPane);
       // Keys count only once the question has been painted: until then nobody can have meant it.
       if (question) requestAnimationFrame(() => requestAnimationFrame(() => (this.armed = this.current === question || this.current?.id === question.id)));
+    },
+    /** The box of the message never shrinks (label.css says how far it grows), so that the labels below stay where they are. */
+    keepPane() {
+      this.pane = Math.max(this.pane, this.$refs.message?.offsetHeight ?? 0);
     },
     predicted(question) {
       const known = (dimension) => dimension.labels.some((label) => label.name === question.beliefs[dimension.name]?.label);

@@ -23,6 +23,17 @@
     }
   });
 
+  // Arrows move within a row of labels; the label page does so by itself, and chooses on the way.
+  const STEPS = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 };
+  document.addEventListener("keydown", (event) => {
+    const step = STEPS[event.key];
+    const row = event.target.closest?.("[role=radiogroup]");
+    if (!step || !row || row.closest(".desk") || event.ctrlKey || event.metaKey || event.altKey) return;
+    event.preventDefault();
+    const labels = [...row.querySelectorAll("[role=radio]")];
+    labels[(labels.indexOf(event.target.closest("[role=radio]")) + step + labels.length) % labels.length].focus();
+  });
+
   // NiceGUI shows #popup while the server is away; it speaks the visitor's language here.
   document.addEventListener("DOMContentLoaded", () => {
     const popup = document.getElementById("popup");

@@ -13,7 +13,7 @@ export const groupTemplate = `
       <li v-for="(message, place) in group.messages" :id="'kept-' + place" :key="place" role="option" :aria-selected="String(ticked.includes(message.text))"
           :aria-disabled="String(!message.can_tick)" :class="{ at: at === place }" @click="tickAt(place)">
         <span class="tick" aria-hidden="true"></span>
-        <pre><template v-for="part in message.parts"><mark v-if="part[1]" class="varies">{{ part[0] }}</mark><template v-else>{{ part[0] }}</template></template></pre>
+        <pre dir="auto"><template v-for="part in message.parts"><mark v-if="part[1]" class="varies">{{ part[0] }}</mark><template v-else>{{ part[0] }}</template></template></pre>
         <small v-if="message.note">{{ message.note }}</small>
       </li>
     </ul>

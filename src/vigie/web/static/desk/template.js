@@ -8,12 +8,12 @@ const message = `
   <span v-if="current.audit" class="badge">{{ texts.audit }}</span>
   <span v-if="current.why" class="why">{{ current.why }}</span>
 </header>
-<pre class="message" :class="{ long: current.long }" tabindex="0" :aria-label="texts.message"><template v-for="part in current.parts"><mark v-if="part[1]" class="varies">{{ part[0] }}</mark><template v-else>{{ part[0] }}</template></template></pre>
+<pre ref="message" class="message" :class="{ long: current.long }" dir="auto" tabindex="0" :aria-label="texts.message"><template v-for="part in current.parts"><mark v-if="part[1]" class="varies">{{ part[0] }}</mark><template v-else>{{ part[0] }}</template></template></pre>
 <p v-if="current.cut" class="quiet">{{ current.cut }}</p>
-<details v-if="current.samples.length" class="samples" :key="'samples' + current.id">
+<div class="others"><details v-if="current.samples.length" class="samples" :key="'samples' + current.id">
   <summary>{{ current.samples_title }}</summary>
-  <pre v-for="sample in current.samples" class="sample">{{ sample }}</pre>
-</details>`;
+  <pre v-for="sample in current.samples" class="sample" dir="auto">{{ sample }}</pre>
+</details></div>`;
 
 const rows = `
 <div v-for="dimension in setup.dimensions" :key="dimension.name" class="dimension" role="radiogroup"
@@ -23,6 +23,7 @@ const rows = `
     <span v-if="dimension.question" class="dimension-question">{{ dimension.question }}</span>
     <span v-if="belief(dimension)" class="belief">
       <span v-if="belief(dimension).confidence" class="meter" aria-hidden="true"><i :style="{ width: belief(dimension).confidence * 100 + '%' }"></i></span>
+      <b v-if="dimension.labels.length > 12">{{ belief(dimension).label }}</b>
       {{ belief(dimension).text }}
     </span>
   </div>
@@ -44,7 +45,10 @@ const actions = `
   <button v-for="action in setup.actions" type="button" class="action" :class="'action-' + action.name" :disabled="action.needs_question && !current"
           @click="act(action.name)" :aria-keyshortcuts="action.key"><kbd>{{ action.key }}</kbd>{{ action.text }}</button>
 </div>
-<p class="notice" :class="notice.tone" role="status" aria-live="polite">{{ notice.text }}</p>`;
+<div class="dock-foot">
+  <p class="notice" :class="notice.tone" role="status" aria-live="polite">{{ notice.text }}</p>
+  <label v-if="single" class="setting"><input type="checkbox" v-model="savesOnKey"> {{ texts.saves_on_key }}</label>
+</div>`;
 
 const margin = `
 <aside v-if="status" class="margin" :aria-label="texts.progress">
@@ -65,7 +69,7 @@ const margin = `
     <p class="figure"><b class="answers">{{ status.answers }}</b> {{ status.answers_text }}</p>
     <p class="figure"><b class="today">{{ today }}</b> {{ texts.today }}</p>
     <div class="track" aria-hidden="true" :class="{ running: status.training.running }"><i :style="{ width: status.training.share * 100 + '%' }"></i></div>
-    <small>{{ status.training.text }}</small><br>
+    <small class="training" :class="{ problem: status.training.works === false }">{{ status.training.text }}</small><br>
     <small>{{ status.waiting }}</small>
   </section>
   <section>
@@ -91,7 +95,8 @@ const overlays = `
     <template v-for="action in setup.actions"><dt><kbd>{{ action.key }}</kbd></dt><dd>{{ action.explained }}</dd></template></dl>
   <section class="group-section"><h3>{{ texts.group_open }}</h3>
     <dl><template v-for="one in setup.group_keys"><dt><kbd>{{ one.key }}</kbd></dt><dd>{{ one.explained }}</dd></template></dl></section>
-  <section class="group-section"><h3>{{ texts.similar }}</h3><p>{{ texts.similar_keys }}</p></section>
+  <section class="group-section"><h3>{{ texts.similar }}</h3>
+    <dl><template v-for="one in setup.similar_keys"><dt><kbd>{{ one.key }}</kbd></dt><dd>{{ one.explained }}</dd></template></dl></section>
   <section v-for="dimension in setup.dimensions"><h3>{{ dimension.name }}</h3>
     <ul><li v-for="label in dimension.labels"><kbd>{{ label.key || "–" }}</kbd>{{ label.name }}</li></ul></section>
 </dialog>`;
@@ -99,22 +104,25 @@ const overlays = `
 const similar = `
 <dialog ref="similar" class="similar-dialog" aria-labelledby="similar-title" @close="panel = panel === 'similar' ? null : panel" @click.self="panel = null">
   <header><h2 id="similar-title">{{ texts.similar }}</h2><button type="button" class="close" @click="panel = null" :aria-label="texts.close">×</button></header>
-  <pre v-if="current" class="similar-asked"><template v-for="part in current.parts"><mark v-if="part[1]" class="varies">{{ part[0] }}</mark><template v-else>{{ part[0] }}</template></template></pre>
+  <pre v-if="current" class="similar-asked" dir="auto"><template v-for="part in current.parts"><mark v-if="part[1]" class="varies">{{ part[0] }}</mark><template v-else>{{ part[0] }}</template></template></pre>
   <p class="similar-labels"><span v-for="(label, name) in chosen" class="badge">{{ name }} <b>{{ label }}</b></span></p>
   <p v-if="similar.groups === null" class="quiet" role="status">{{ texts.similar_wait }}</p>
   <p v-else-if="!similar.groups.length" class="similar-none" role="status"><b>{{ texts.similar_none }}</b> {{ texts.similar_none_advice }}</p>
   <p v-else class="quiet">{{ texts.similar_rule }} {{ similar.progress }}</p>
   <ul ref="similarList" class="similar-list" role="listbox" aria-multiselectable="true" tabindex="0" :aria-label="texts.similar"
       :aria-busy="String(similar.groups === null)" :aria-activedescendant="activeGroup ? 'similar-' + activeGroup.id : undefined" :data-armed="similar.armed ? '' : undefined">
-    <li v-for="(group, place) in similar.groups ?? []" :key="group.id" :id="'similar-' + group.id" role="option" class="similar-group"
+    <template v-for="(group, place) in similar.groups ?? []" :key="group.id">
+    <li v-if="group.far && !similar.groups[place - 1]?.far" role="presentation" class="similar-far">{{ texts.similar_far }}</li>
+    <li :id="'similar-' + group.id" role="option" class="similar-group"
         :aria-selected="String(isTicked(group))" :class="{ active: place === similar.active }" @click="tick(group, place)">
       <i class="tick" aria-hidden="true"></i>
-      <pre><template v-for="part in group.parts"><mark v-if="part[1]" class="varies">{{ part[0] }}</mark><template v-else>{{ part[0] }}</template></template></pre>
-      <p class="similar-about"><b>{{ group.covers }}</b><span>{{ group.similarity }}</span>
+      <pre dir="auto"><template v-for="part in group.parts"><mark v-if="part[1]" class="varies">{{ part[0] }}</mark><template v-else>{{ part[0] }}</template></template></pre>
+      <p class="similar-about"><b>{{ group.covers }}</b><span class="alike"><span class="meter" aria-hidden="true"><i :style="{ width: group.share * 100 + '%' }"></i></span>{{ group.similarity }}</span>
         <span v-if="!group.model" class="doubt">{{ texts.similar_unknown }}</span>
         <span v-else-if="!doubts(group).length">{{ texts.similar_same }}</span>
         <span v-else v-for="doubt in doubts(group)" class="doubt" :class="{ differs: doubt.label !== doubt.chosen }">{{ doubt.dimension }} <b>{{ doubt.label ?? "–" }}</b> {{ doubt.text }}</span></p>
     </li>
+    </template>
   </ul>
   <footer>
     <button type="button" class="action primary" :disabled="!similar.armed" @click="applySimilar()" aria-keyshortcuts="Enter"><kbd>↵</kbd>{{ texts.similar_apply }}</button>
@@ -124,7 +132,7 @@ const similar = `
 </dialog>`;
 
 export const template = `
-<div class="desk" :data-state="current ? 'asking' : 'waiting'" :style="{ '--rows': setup.dimensions.length }" @click="dropFocus">
+<div class="desk" :data-state="current ? 'asking' : 'waiting'" :style="{ '--rows': setup.dimensions.length, '--pane': pane + 'px' }" @click="dropFocus">
   <div class="desk-main">
     <p v-if="unsent" class="banner">{{ unsentText }}</p>
     <article v-if="current" class="question" :data-question="current.id" :data-armed="armed ? '' : undefined">
@@ -132,9 +140,7 @@ export const template = `
       ${rows}
     </article>
     <section v-else class="nothing"><template v-if="status"><h2>{{ status.nothing.heading }}</h2><p>{{ status.nothing.advice }}</p></template></section>
-    <div class="dock">${actions}
-      <label v-if="single" class="setting"><input type="checkbox" v-model="savesOnKey"> {{ texts.saves_on_key }}</label>
-    </div>
+    <div class="dock">${actions}</div>
   </div>
   ${margin}
   ${overlays}
