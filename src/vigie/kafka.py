@@ -118,7 +118,10 @@ def explain(error: KafkaError, doing: str) -> VigieError:
     """
     reason = f"{doing}: {error.str()} ({error.name()})"
     if error.code() in FENCED and not error.txn_requires_abort():
-        return FencedError(f"{reason}; another worker uses the same identity, or this one was away for too long")
+        return FencedError(
+            f"{reason}; another worker uses the same identity (give each its own --instance), "
+            "or this one was away for too long"
+        )
     if error.code() in HOPELESS:
         return SettingsError(f"{reason}; correct vigie.toml, or the rights of this user on the broker")
     return UnavailableError(reason)

@@ -5,7 +5,8 @@ from typing import Any
 
 from vigie.errors import UnknownPartError
 
-FAMILIES = ("sources", "sinks", "classifiers", "strategies")
+FAMILIES = {"sources": "source", "sinks": "sink", "classifiers": "classifier", "strategies": "query strategy"}
+"""What to ask for, and what one of them is called."""
 
 
 def names(family: str) -> list[str]:
@@ -26,7 +27,9 @@ def load(family: str, name: str) -> Any:
     for point in _points(family):
         if point.name == name:
             return point.load()
-    raise UnknownPartError(f"no {family} part is called {name!r}; installed are: {', '.join(names(family))}")
+    raise UnknownPartError(
+        f"no {FAMILIES.get(family, family)} is called {name!r}; installed are: {', '.join(names(family))}"
+    )
 
 
 def _points(family: str) -> tuple[EntryPoint, ...]:

@@ -108,7 +108,8 @@ class Watcher:
             version = self._project.use_champion()
         except refused as error:
             if str(error) != self.model_problem:
-                log.warning("keeping model version %s: %s", before, error, extra={"action": "champion_refused"})
+                kept = f"keeping model version {before}" if before else "labelling without a model"
+                log.warning("%s: %s", kept, error, extra={"action": "champion_refused"})
             self.model_problem = str(error)
             return
         self.model_problem = None

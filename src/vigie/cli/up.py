@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 import typer
 
@@ -74,11 +74,9 @@ def only_one(project: Path) -> Iterator[None]:
     Raises
     ------
     SettingsError
-        There is one already.
+        There is one already, or this user may not write in the project.
     """
-    path = project / ".vigie" / "up.lock"
-    path.parent.mkdir(exist_ok=True)
-    with path.open("w") as file:
+    with _opened(project / ".vigie" / "up.lock") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
@@ -86,6 +84,16 @@ def only_one(project: Path) -> Iterator[None]:
                 f"vigie up runs already in {project.resolve()}; stop it first, or use its pages"
             ) from error
         yield
+
+
+def _opened(path: Path) -> TextIO:
+    try:
+        path.parent.mkdir(exist_ok=True)
+        return path.open("w")
+    except OSError as error:
+        raise SettingsError(
+            f"{path} cannot be written: {error.strerror}; put the project where this user may write and where there is room"
+        ) from error
 
 
 def _supervise(project: Path, board: "Board", *, debug: bool, log_json: bool, begin: Callable[[], None]) -> int:

@@ -237,10 +237,12 @@ class Learner:
 
     def _is_due(self, dimensions: Sequence[Dimension]) -> bool:
         state, plan = self._state, self._plan
+        # The first questions do not wait for a model that knows names only; it does not wait for more answers, either.
+        unknown = state.learned is None or state.is_outdated
+        if unknown and state.has_asked and self._trainer.begins_with_names(dimensions):
+            return True
         if state.since is None:
-            # The first questions do not wait for a model that knows names only.
-            unknown = state.learned is None or state.is_outdated
-            return unknown and state.has_asked and self._trainer.begins_with_names(dimensions)
+            return False
         waited = (self._clock() - state.since).total_seconds()
         many = state.n_new >= plan.retrain_after_answers
         return many or waited >= plan.retrain_after_seconds or state.is_outdated

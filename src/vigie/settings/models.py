@@ -282,8 +282,9 @@ class Settings(Section):
                     ("sources", name, "sink"),
                 )
             if source.sink is None and len(self.sinks) > 1:
+                choices = " or ".join(f'sink = "{sink}"' for sink in self.sinks)
                 raise PlacedError(
-                    f"sources.{name} names no sink, and there are several: {', '.join(self.sinks)}", ("sources", name)
+                    f"sources.{name} names no sink, and there are several; add {choices}", ("sources", name)
                 )
         return self
 

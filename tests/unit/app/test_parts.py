@@ -114,7 +114,7 @@ def test_build_when_a_field_of_a_bundle_cannot_be_used_then_says_so_as_of_any_ke
 
 def test_build_when_no_part_has_the_name_then_the_table_is_named(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.undo()
-    with pytest.raises(SettingsError, match=r"sources\.x\.type: no sources part is called 'pigeon'"):
+    with pytest.raises(SettingsError, match=r"sources\.x\.type: no source is called 'pigeon'"):
         build("sources", "pigeon", "sources.x", {}, {})
 
 

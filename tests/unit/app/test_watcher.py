@@ -94,7 +94,7 @@ def test_look_when_the_rules_file_went_then_its_rules_stay_and_it_is_told(projec
     n_rules = len(project.labeller.policy.rules)
     (folder / "rules.toml").rename(folder / "away.toml")
     watcher.look()
-    assert (watcher.settings_problem or "").endswith("or leave rules.path out; change it in vigie.toml, line 90")
+    assert (watcher.settings_problem or "").endswith("or leave rules.path out; change it in vigie.toml, line 92")
     assert len(project.labeller.policy.rules) == n_rules > 0
     (folder / "away.toml").rename(folder / "rules.toml")
     watcher.look()

@@ -11,6 +11,7 @@ from vigie.errors import SettingsError
 from vigie.labels import Dimension, Label
 from vigie.settings import load, parse
 
+KAFKA_PAGE = (Path(__file__).parents[3] / "docs" / "how-to" / "kafka.md").read_text(encoding="utf-8")
 MOOD = Dimension("mood", (Label("bad", 'When "it" is bad.'), Label("good")), question="How does it feel?")
 
 
@@ -35,6 +36,15 @@ def test_init_when_a_template_is_named_then_its_files_are_there_and_can_be_read(
     assert {path.name for path in (tmp_path / "new").iterdir()} == {SETTINGS, RULES}
     assert load(tmp_path / "new", environment={}).project.name == template
     assert f"vigie up --project {tmp_path / 'new'}" in output
+
+
+@pytest.mark.parametrize("template", list(Template))
+def test_settings_of_a_template_when_the_page_about_kafka_is_appended_then_they_can_be_read(template: Template) -> None:
+    shown = KAFKA_PAGE.split("```toml\n")[1].split("```")[0]
+
+    settings = parse(template_texts(template)[SETTINGS] + shown, environment={})
+
+    assert (settings.sink_of("http"), settings.sink_of("kafka")) == ("files", "kafka")
 
 
 def test_init_when_json_is_asked_for_then_says_in_json_what_it_made(tmp_path: Path) -> None:

@@ -116,8 +116,8 @@ def test_simulate_when_the_command_line_cannot_be_used_then_says_what_was_expect
 @pytest.mark.parametrize(
     ("options", "reason"),
     [
-        (("--strategy", "nope.v1"), "no strategies part is called 'nope.v1'; installed are: "),
-        (("--model", "nope.v1"), "no classifiers part is called 'nope.v1'; installed are: "),
+        (("--strategy", "nope.v1"), "no query strategy is called 'nope.v1'; installed are: "),
+        (("--model", "nope.v1"), "no classifier is called 'nope.v1'; installed are: "),
         (("--kind", "prose"), "no kind of text is called 'prose'; known are: logs, social"),
     ],
 )

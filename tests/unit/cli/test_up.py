@@ -12,3 +12,11 @@ def test_only_one_when_there_is_another_then_it_is_refused(tmp_path: Path) -> No
         pass
     with only_one(tmp_path):
         pass
+
+
+def test_only_one_when_the_project_cannot_be_written_then_the_error_says_what_to_do(tmp_path: Path) -> None:
+    from vigie.cli.up import only_one
+
+    (tmp_path / ".vigie").write_text("a file where the folder goes")
+    with pytest.raises(SettingsError, match=r"up\.lock cannot be written: .+; put the project"), only_one(tmp_path):
+        pass

@@ -145,6 +145,18 @@ def test_step_when_the_classifier_knows_names_then_it_is_champion_after_the_firs
     assert registry.champion() == "2"
 
 
+def test_step_when_the_classifier_knows_names_and_few_answers_came_first_then_its_first_model_does_not_wait_for_more(
+    store: Store, registry: MemoryRegistry, make_learner: LearnerMaker
+) -> None:
+    learner = make_learner(classifier=Named)
+    learner.step()
+    answer(store, 2)
+
+    learner.step()
+
+    assert [record.n_examples for record in registry.records] == [2]
+
+
 def test_step_when_the_classifier_encodes_then_the_pool_is_encoded_beside_the_rest_and_details_say_how_far(
     store: Store, make_learner: LearnerMaker
 ) -> None:

@@ -1,7 +1,9 @@
 from itertools import count
 
+import pytest
+
 from store_fixtures import SettableClock
-from vigie.learner.turn import Turn
+from vigie.learner.turn import WAITS, Turn
 from vigie.store import Store
 
 NUMBERS = count()
@@ -39,15 +41,21 @@ def test_turn_when_one_acts_then_a_second_waits(store: Store, clock: SettableClo
     assert not second.step()
 
 
-def test_turn_when_the_one_that_acts_leaves_then_the_other_takes_over(store: Store, clock: SettableClock) -> None:
+def test_turn_when_the_one_that_acts_leaves_then_the_other_takes_over_and_both_is_said_once(
+    store: Store, clock: SettableClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "vigie.learner.turn")
     first, second = Other(store), Other(store)
     first.step()
     clock.forward(1)
+    second.step()
     second.step()
 
     store.presence.leave("learner", first._name)
 
     assert second.step()
+    assert second.step()
+    assert [record.message for record in caplog.records] == [WAITS, "the other learner has ended; this one acts now"]
 
 
 def test_turn_when_the_one_that_acts_is_killed_then_the_other_takes_over_after_a_while(

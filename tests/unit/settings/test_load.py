@@ -112,7 +112,7 @@ def test_parse_when_a_source_names_an_unknown_sink_then_the_sinks_are_listed():
 
 def test_parse_when_there_are_several_sinks_then_a_source_must_choose():
     text = SMALL + '[sources.a]\ntype = "http"\n[sinks.x]\ntype = "files"\n[sinks.y]\ntype = "files"\n'
-    assert "names no sink" in refused(text)
+    assert 'sources.a names no sink, and there are several; add sink = "x" or sink = "y"; change it' in refused(text)
     assert refused(text).endswith("line 16")
 
 

@@ -146,7 +146,7 @@ def test_call_when_fenced_then_that_is_told(made: list[ScriptedProducer], call: 
         made_of.begin()
         made_of.commit([], "membership")
 
-    with pytest.raises(FencedError, match=r"another worker uses the same identity"):
+    with pytest.raises(FencedError, match=r"another worker uses the same identity \(give each its own --instance\)"):
         move()
 
 
