@@ -143,7 +143,7 @@ def test_look_when_the_champion_cannot_be_had_then_the_model_stays_and_it_is_tol
         watcher.look()
         watcher.look()
     assert watcher.model_problem == str(error)
-    assert [record.getMessage() for record in caplog.records] == [f"keeping model version None: {error}"]
+    assert [record.getMessage() for record in caplog.records] == [f"labelling without a model: {error}"]
     monkeypatch.undo()
     watcher.look()
     assert watcher.model_problem is None
