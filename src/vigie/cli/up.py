@@ -74,11 +74,17 @@ def only_one(project: Path) -> Iterator[None]:
     Raises
     ------
     SettingsError
-        There is one already.
+        There is one already, or the project directory cannot be written.
     """
     path = project / ".vigie" / "up.lock"
-    path.parent.mkdir(exist_ok=True)
-    with path.open("w") as file:
+    try:
+        path.parent.mkdir(exist_ok=True)
+        file = path.open("w")
+    except OSError as error:
+        raise SettingsError(
+            f"{path} cannot be kept: {error.strerror}; the project directory must be writable"
+        ) from error
+    with file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
