@@ -121,12 +121,12 @@ def _work(
             if project.settings.sources[name].corrections and instance == 0:  # one worker reads the answers
                 corrects = corrections_worker(project, name, until_end=until_end, on_batch=crew.note)
                 crew.hire(f"{name}.corrections", corrects)
-        await_registry(watcher, crew.wished)
-        crew.work(until_end=until_end)
+        if await_registry(watcher, crew.wished):
+            crew.work(until_end=until_end)
 
 
-def await_registry(watcher: "Watcher", wished: Ending) -> None:
-    """Wait until the registry has said which model is in charge, or for a wish: labels without it would be final."""
+def await_registry(watcher: "Watcher", wished: Ending) -> bool:
+    """Wait until the registry has said which model is in charge, since labels without it would be final; False after a wish."""
     if not watcher.has_reached_registry:
         logger.warning(
             "waiting for the registry, to label nothing without the champion: %s",
@@ -135,6 +135,7 @@ def await_registry(watcher: "Watcher", wished: Ending) -> None:
         )
     while not watcher.has_reached_registry and not wished.wait(_LOOK_SECONDS):
         pass
+    return watcher.has_reached_registry
 
 
 def chosen(project: "Project", asked: Sequence[str] | None, *, idle_allowed: bool) -> list[str]:
