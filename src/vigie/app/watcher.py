@@ -49,6 +49,8 @@ class Watcher:
         self._seen = self._fingerprint()
         self.settings_problem: str | None = None
         self.model_problem: str | None = None
+        self.has_reached_registry = False
+        """Whether the registry ever said which version is the champion, or that there is none."""
 
     def start(self) -> None:
         """Look once, then go on in a thread of its own.
@@ -106,7 +108,9 @@ class Watcher:
         before = self._project.labeller.model.version if self._project.labeller.model else None
         try:
             version = self._project.use_champion()
+            self.has_reached_registry = True
         except refused as error:
+            self.has_reached_registry |= not isinstance(error, UnavailableError)
             if str(error) != self.model_problem:
                 kept = f"keeping model version {before}" if before else "labelling without a model"
                 log.warning("%s: %s", kept, error, extra={"action": "champion_refused"})

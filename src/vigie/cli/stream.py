@@ -21,10 +21,12 @@ from vigie.errors import SettingsError, VigieError
 from vigie.supervisor import Role, Supervisor, is_supervised
 
 if TYPE_CHECKING:
-    from vigie.app import Project
+    from vigie.app import Project, Watcher
     from vigie.stream.worker import BatchReport, Worker
 
 RESTART_FOR = frozenset({"project", "sources", "sinks", "stream", "pool", "registry", "store"})
+
+_LOOK_SECONDS = 0.2
 
 logger = logging.getLogger(__name__)
 
@@ -119,7 +121,21 @@ def _work(
             if project.settings.sources[name].corrections and instance == 0:  # one worker reads the answers
                 corrects = corrections_worker(project, name, until_end=until_end, on_batch=crew.note)
                 crew.hire(f"{name}.corrections", corrects)
-        crew.work(until_end=until_end)
+        if await_registry(watcher, crew.wished):
+            crew.work(until_end=until_end)
+
+
+def await_registry(watcher: "Watcher", wished: Ending) -> bool:
+    """Wait until the registry has said which model is in charge, since labels without it would be final; False after a wish."""
+    if not watcher.has_reached_registry:
+        logger.warning(
+            "waiting for the registry, to label nothing without the champion: %s",
+            watcher.model_problem,
+            extra={"action": "registry_awaited"},
+        )
+    while not watcher.has_reached_registry and not wished.wait(_LOOK_SECONDS):
+        pass
+    return watcher.has_reached_registry
 
 
 def chosen(project: "Project", asked: Sequence[str] | None, *, idle_allowed: bool) -> list[str]:

@@ -195,9 +195,9 @@ def _groups(batch: Sequence[Answer], templates: pl.Series, store: Store) -> dict
     is_answered = pl.Series([bool(answer.labels) for answer in batch], dtype=pl.Boolean)
     answered = store.pool.add(texts.filter(is_answered), as_traffic=False)
     waiting = texts.filter(~is_answered)
-    fresh = [template for template in waiting["template"].unique() if store.pool.find(template) is None]
-    is_fresh = waiting["template"].is_in(fresh)
-    added = [store.pool.add(waiting.filter(is_fresh)), store.pool.add(waiting.filter(~is_fresh), as_traffic=False)]
+    known = store.pool.known(waiting["template"].unique().to_list())["template"].to_list()
+    is_known = waiting["template"].is_in(known)
+    added = [store.pool.add(waiting.filter(~is_known)), store.pool.add(waiting.filter(is_known), as_traffic=False)]
     return dict(pl.concat([answered, *added]).select("template", "group_id").iter_rows())
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from command_fixtures import RULES, TOML, run
+from vigie.app import Project
 from vigie.cli import main
 from vigie.cli.exits import FAILURE, MEANINGS, OK, UNAVAILABLE, USAGE, code_of
 from vigie.cli.progress import progress, waiting
@@ -100,6 +101,24 @@ def test_dead_letters_when_there_are_none_then_says_so(folder: Path) -> None:
         "reasons": {},
         "dead_letters": [],
     }
+
+
+def test_stream_when_the_registry_is_away_at_first_then_it_waits_for_it_and_labels_nothing_without(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written: list[bool] = []
+
+    def away(_project: Project) -> None:
+        written.append((folder / "out.jsonl").exists())
+        if len(written) <= 2:
+            raise UnavailableError("the registry does not answer")
+
+    monkeypatch.setattr(Project, "use_champion", away)
+    found = run(folder, "stream", "--until-end", "--json")
+
+    assert written[:3] == [False] * 3
+    assert json.loads(found.stdout)["messages"] == 3
+    assert found.stderr.count("waiting for the registry") == 1
 
 
 @pytest.mark.parametrize("words", [("list", "--limit", "0"), ("replay", "--dry-run"), ("replay",)])

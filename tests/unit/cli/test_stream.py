@@ -9,7 +9,7 @@ import pytest
 
 from vigie.cli.exits import FAILURE, OK
 from vigie.cli.running import Ending
-from vigie.cli.stream import Crew, chosen
+from vigie.cli.stream import Crew, await_registry, chosen
 from vigie.errors import SettingsError, UnavailableError
 from vigie.stream.worker import BatchReport
 
@@ -43,6 +43,16 @@ def fail_with(error: Exception) -> Callable[[], None]:
 
 def a_project(*sources: str) -> Any:
     return SimpleNamespace(settings=SimpleNamespace(sources=dict.fromkeys(sources)))
+
+
+def test_await_registry_when_it_is_wished_to_end_meanwhile_then_nothing_is_to_be_done() -> None:
+    wished, watcher = Ending(), SimpleNamespace(has_reached_registry=False, model_problem="it is away")
+    wished.ask()
+
+    assert not await_registry(watcher, wished)  # type: ignore[arg-type]
+
+    watcher.has_reached_registry = True
+    assert await_registry(watcher, wished)  # type: ignore[arg-type]
 
 
 def test_work_when_every_source_is_exhausted_then_ends_and_says_how_much_was_done(
