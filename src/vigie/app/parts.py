@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import ConfigDict, PydanticSchemaGenerationError, TypeAdapter, ValidationError
 
 from vigie import plugins
-from vigie.errors import MissingExtraError, SettingsError, UnknownPartError
+from vigie.errors import SettingsError, UnknownPartError
 from vigie.parameters import call, flat
 from vigie.quality.planning import Shares
 from vigie.rules import Rules
@@ -81,7 +81,7 @@ def read_settings(folder: Path, flags: Mapping[str, Any] | None = None) -> Setti
         tables.append(("classifiers", learning.classifier, ("learning", "parameters"), learning.parameters))
     for family, kind, location, given in tables:
         where_to_change = partial(place, settings.folder, *location)
-        with suppress(MissingExtraError):
+        with suppress(ImportError):
             _checked(family, kind, ".".join(location), given, OFFERED[family], where_to_change=where_to_change)
     return settings
 

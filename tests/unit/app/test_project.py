@@ -206,11 +206,12 @@ def test_learner_when_the_classifier_refuses_a_value_then_it_is_said(tmp_path: P
     opened.close()
 
 
+@pytest.mark.parametrize("error", [MissingExtraError("the source", "all"), ModuleNotFoundError("nats")])
 def test_open_when_a_part_needs_a_package_that_is_not_here_then_that_waits_for_its_role(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    error: ImportError, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def load(family: str, name: str) -> Any:
-        raise MissingExtraError(f"{family} {name}", "all")
+    def load(_family: str, _name: str) -> Any:
+        raise error
 
     (tmp_path / "vigie.toml").write_text(PLACES)
     monkeypatch.setattr(parts.plugins, "load", load)
