@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import ConfigDict, PydanticSchemaGenerationError, TypeAdapter, ValidationError
 
 from vigie import plugins
-from vigie.errors import MissingExtraError, SettingsError, UnknownPartError
+from vigie.errors import SettingsError, UnknownPartError
 from vigie.parameters import call, flat
 from vigie.quality.planning import Shares
 from vigie.rules import Rules
@@ -25,6 +25,7 @@ SECRETS = (".password", ".token")
 OFFERED = {
     "sources": frozenset({"name", "owner", "inbox", "until_end", "instance", "max_message_bytes", "folder"}),
     "sinks": frozenset({"name", "owner", "checkpoints", "transactional_id", "folder"}),
+    "classifiers": frozenset({"dimensions", "seed"}),
 }
 """What Vigie has to hand for the parts of a family, so that it cannot be set."""
 
@@ -65,7 +66,7 @@ def build(
 
 
 def read_settings(folder: Path, flags: Mapping[str, Any] | None = None) -> Settings:
-    """Read `vigie.toml`, with the tables of sources and sinks as their types want them.
+    """Read `vigie.toml`, with the tables of sources, sinks and the classifier as their types want them.
 
     A type that needs a package which is not here is left to the role that uses it.
 
@@ -75,11 +76,15 @@ def read_settings(folder: Path, flags: Mapping[str, Any] | None = None) -> Setti
         As for `settings.load` and `build`.
     """
     settings = load(folder, flags=flags)
-    for family, tables in (("sources", settings.sources), ("sinks", settings.sinks)):
-        for name, table in tables.items():
-            where, where_to_change = f"{family}.{name}", partial(place, settings.folder, family, name)
-            with suppress(MissingExtraError):
-                _checked(family, table.type, where, table.parameters, OFFERED[family], where_to_change=where_to_change)
+    tables = [("sources", one.type, ("sources", name), one.parameters) for name, one in settings.sources.items()]
+    tables += [("sinks", one.type, ("sinks", name), one.parameters) for name, one in settings.sinks.items()]
+    if settings.learning.parameters:
+        learning = settings.learning
+        tables.append(("classifiers", learning.classifier, ("learning", "parameters"), learning.parameters))
+    for family, kind, location, given in tables:
+        where_to_change = partial(place, settings.folder, *location)
+        with suppress(ImportError):
+            _checked(family, kind, ".".join(location), given, OFFERED[family], where_to_change=where_to_change)
     return settings
 
 

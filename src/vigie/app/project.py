@@ -296,7 +296,7 @@ class Project:
         make = partial(classifier, seed=learning.seed, **suited(classifier, offered) | learning.parameters)
         try:
             make(self.dimensions)
-        except TypeError as error:
+        except (TypeError, ValueError) as error:
             raise SettingsError(f"learning.parameters do not suit {learning.classifier}: {error}") from error
         attach(lambda: self.store.embeddings)
         return Learner(

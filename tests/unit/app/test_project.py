@@ -156,7 +156,7 @@ def test_parts_when_they_are_built_then_they_are_offered_what_was_counted_on_whe
     opened.sink("lines")
     opened.close()
 
-    assert offered == OFFERED
+    assert offered == {family: OFFERED[family] for family in ("sources", "sinks")}
 
 
 @pytest.mark.parametrize(
@@ -175,11 +175,43 @@ def test_open_when_a_part_cannot_be_built_as_written_then_it_is_said(
         Project.open(tmp_path)
 
 
-def test_open_when_a_part_needs_a_package_that_is_not_here_then_that_waits_for_its_role(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("parameters", "expected"),
+    [
+        (
+            "strenght = 3",
+            r"learning\.parameters\.strenght is no setting of .*'linear\.v1'; did you mean 'strength'\?.*, line 10",
+        ),
+        ('strength = "much"', r"learning\.parameters\.strength is 'much'; expected a valid number"),
+        ("seed = 3", r"learning\.parameters\.seed is no setting"),
+    ],
+)
+def test_open_when_the_classifier_does_not_take_a_parameter_then_it_is_said(
+    tmp_path: Path, parameters: str, expected: str
 ) -> None:
-    def load(family: str, name: str) -> Any:
-        raise MissingExtraError(f"{family} {name}", "all")
+    learning = LEARNING.replace("hybrid.v1", "linear.v1")
+    (tmp_path / "vigie.toml").write_text(f"{learning}\n[learning.parameters]\n{parameters}\n")
+    with pytest.raises(SettingsError, match=expected):
+        Project.open(tmp_path)
+
+
+def test_learner_when_the_classifier_refuses_a_value_then_it_is_said(tmp_path: Path) -> None:
+    learning = LEARNING.replace("hybrid.v1", "linear.v1")
+    (tmp_path / "vigie.toml").write_text(f"{learning}\n[learning.parameters]\nbits = 99\n")
+    opened = Project.open(tmp_path)
+    with pytest.raises(
+        SettingsError, match=r"learning\.parameters do not suit linear\.v1: bits is 99; expected 8 to 22"
+    ):
+        opened.learner()
+    opened.close()
+
+
+@pytest.mark.parametrize("error", [MissingExtraError("the source", "all"), ModuleNotFoundError("nats")])
+def test_open_when_a_part_needs_a_package_that_is_not_here_then_that_waits_for_its_role(
+    error: ImportError, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def load(_family: str, _name: str) -> Any:
+        raise error
 
     (tmp_path / "vigie.toml").write_text(PLACES)
     monkeypatch.setattr(parts.plugins, "load", load)
