@@ -16,12 +16,15 @@ pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
 
 
 def many_dimensions() -> tuple[Dimension, ...]:
-    names = [f"dimension {n} with a rather long name" for n in range(8)]
-    return tuple(Dimension(name, tuple(Label(f"label {n} of {name}") for n in range(3))) for name in names)
+    names = [f"dimension {n} with a rather long name" for n in range(7)] + ["Unbroken" * 12]
+    return tuple(
+        Dimension(name, tuple(Label(f"label {n} of {name}") for n in range(3)), question=f"What of {name}?")
+        for name in names
+    )
 
 
 @pytest.mark.parametrize("path", ["/", "/overview", "/review", "/try"])
-@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize("width", [1280, 360])
 def test_pages_when_dimensions_are_many_and_have_long_names_then_nothing_is_cut_off(
     stage: Stage, visitor: Callable[..., Page], width: int, path: str
 ) -> None:

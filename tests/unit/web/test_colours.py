@@ -10,6 +10,7 @@ TEXT = [(ink, ground) for ink in ("ink", "muted") for ground in ("paper", "surfa
     ("accent", "paper"),
     ("accent", "surface"),
     ("accent-ink", "accent"),
+    ("ink", "raised"),
     ("ink", "varies"),
     ("ink", "problem-soft"),
     ("problem", "paper"),
