@@ -1,10 +1,19 @@
 from pathlib import Path
 
 import pytest
+from mlflow.exceptions import MlflowException
 
+from vigie.errors import UnavailableError
 from vigie.registry import Registry
 from vigie.registry.client import _without_password
 from vigie.registry.logged_model import is_server
+
+
+class Away:
+    """MLflow's client, where no server is."""
+
+    def get_model_version_by_alias(self, name: str, alias: str) -> None:
+        raise MlflowException(f"refused\nwhile {name} was asked for {alias}")
 
 
 @pytest.mark.parametrize(
@@ -44,3 +53,23 @@ def test_script_when_none_is_given_then_the_one_of_this_package(tmp_path: Path) 
 
     assert registry._script.name == "pyfunc.py"
     assert "set_model" in registry._script.read_text()
+
+
+def test_champion_when_the_server_does_not_answer_then_the_error_says_so_once(tmp_path: Path) -> None:
+    registry = Registry("http://127.0.0.1:1", "model", artifact_root=tmp_path, cache=tmp_path / "cache")
+    registry._client = Away()
+
+    with pytest.raises(UnavailableError) as caught:
+        registry.champion()
+
+    assert str(caught.value) == "cannot look up the champion at http://127.0.0.1:1: refused"
+
+
+def test_champion_when_a_database_cannot_be_read_then_its_statement_is_left_out(tmp_path: Path) -> None:
+    (tmp_path / "mlflow.db").write_bytes(b"no database at all, but long enough to be looked at" * 40)
+    uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
+
+    with pytest.raises(UnavailableError, match=r"file is not a database") as caught:
+        Registry(uri, "model", artifact_root=tmp_path, cache=tmp_path / "cache").champion()
+
+    assert "\n" not in str(caught.value)

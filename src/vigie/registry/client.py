@@ -229,11 +229,14 @@ class Registry:
         """Turn whatever a database or a disk raises into errors of ours."""
         try:
             yield
+        except UnavailableError:  # an OSError itself, and it says already what it is about
+            raise
         except (SQLAlchemyError, OSError) as error:
             raise self._unavailable(what, error) from error
 
     def _unavailable(self, what: str, error: Exception) -> UnavailableError:
-        reason = _without_password(f"cannot {what} at {self._uri}: {error}", self._uri)
+        first_line = str(error).partition("\n")[0]  # SQLAlchemy goes on with the statement and a link
+        reason = _without_password(f"cannot {what} at {self._uri}: {first_line}", self._uri)
         return UnavailableError(reason, retry_after_seconds=_RETRY_SECONDS)
 
     def _experiment(self) -> str:
