@@ -487,7 +487,7 @@ class FakeServices:
             "target": 0.95,
             "threshold": 0.873 if proven else None,
             "share": share if proven else {"value": 0.38, "low": 0.38, "high": 0.38},
-            "more": {"n_answers": 41, "share": 0.7 if proven else 0.4},
+            "more": {"n_answers": 41, "share": 0.81 if proven else 0.63},
         }
 
     def series(self, minutes: int) -> Series:

@@ -1,11 +1,19 @@
 from pathlib import Path
 
 import pytest
+from mlflow.exceptions import MlflowException
 
 from vigie.errors import UnavailableError
 from vigie.registry import Registry
 from vigie.registry.client import _without_password
 from vigie.registry.logged_model import is_server
+
+
+class Away:
+    """MLflow's client, where no server is."""
+
+    def get_model_version_by_alias(self, name: str, alias: str) -> None:
+        raise MlflowException(f"refused\nwhile {name} was asked for {alias}")
 
 
 @pytest.mark.parametrize(
@@ -62,5 +70,17 @@ def test_registry_when_its_file_is_no_database_then_that_is_said(call: str, tmp_
     file.write_bytes(b"no database " * 1000)
     registry = Registry(f"sqlite:///{file}", "model", cache=tmp_path / "cache")
 
-    with pytest.raises(UnavailableError, match="file is not a database"):
+    with pytest.raises(UnavailableError, match="file is not a database") as caught:
         getattr(registry, call)()
+
+    assert "\n" not in str(caught.value)
+
+
+def test_champion_when_the_server_does_not_answer_then_the_error_says_so_once(tmp_path: Path) -> None:
+    registry = Registry("http://127.0.0.1:1", "model", artifact_root=tmp_path, cache=tmp_path / "cache")
+    registry._client = Away()
+
+    with pytest.raises(UnavailableError) as caught:
+        registry.champion()
+
+    assert str(caught.value) == "cannot look up the champion at http://127.0.0.1:1: refused"

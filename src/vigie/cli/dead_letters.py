@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from vigie.cli import logs
+from vigie.cli.counts import MESSAGES, counted
 from vigie.cli.options import HERE, DebugOption, JsonOption, ProjectOption
 from vigie.cli.progress import progress
 from vigie.errors import SettingsError
@@ -82,8 +83,8 @@ def replay(
     if as_json:
         print(json.dumps({"labelled": done[0], "dead_letters": done[1], "dry_run": dry_run}))
         return
-    would = "would be" if dry_run else "are"
-    print(f"{done[0]:,} messages {would} labelled, {done[1]:,} {would} dead letters as before.")
+    now = "To be labelled" if dry_run else "Labelled"
+    print(f"{now}: {counted(done[0], *MESSAGES)}; dead letters as before: {done[1]:,}.")
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from vigie.cli import logs
+from vigie.cli.counts import ANSWERS, QUESTIONS, counted
 from vigie.cli.options import HERE, DebugOption, JsonOption, ProjectOption
 from vigie.cli.progress import waiting
 from vigie.errors import SettingsError
@@ -126,7 +127,7 @@ def export_questions(file: Path, kind: str | None, project: Path, *, as_json: bo
     except OSError as error:
         raise SettingsError(f"{file} cannot be written: {error.strerror or error}") from error
     figures = {"format": kind, "questions": len(dimensions)}
-    print(json.dumps(figures) if as_json else f"{len(dimensions):,} questions written to {file} ({kind}).")
+    print(json.dumps(figures) if as_json else f"{counted(len(dimensions), *QUESTIONS)} written to {file} ({kind}).")
 
 
 def export(project: "Project", file: Path, kind: "Format", *, history: bool) -> tuple[int, dict[str, int]]:
@@ -157,6 +158,6 @@ def export(project: "Project", file: Path, kind: "Format", *, history: bool) -> 
 
 def told(file: Path, kind: str, written: int, left: Mapping[str, int]) -> str:
     """Return what was written and what was not, for people."""
-    lines = [f"{written:,} answers written to {file} ({kind})."]
+    lines = [f"{counted(written, *ANSWERS)} written to {file} ({kind})."]
     lines += [f"{n:,} {status} left out: {kind} has no place for them." for status, n in left.items()]
     return "\n".join(lines)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from vigie.cli import importing_answers, logs
+from vigie.cli.counts import ANSWERS, GROUPS, LABELS, MESSAGES, ROWS, counted
 from vigie.cli.importing_known import Waiting, as_annotations, unsaid
 from vigie.cli.options import HERE, DebugOption, JsonOption, ProjectOption
 from vigie.cli.progress import progress
@@ -283,11 +284,11 @@ def batches(file: Path, columns: Sequence[str]) -> Iterator["pl.DataFrame"]:
         chosen = frame.select(pl.col(list(dict.fromkeys(columns))).cast(pl.String))
         yield from chosen.collect_batches(chunk_size=BATCH, maintain_order=True)
     except (OSError, PolarsError) as error:
-        raise SettingsError(f"{file} cannot be read: {_where(file) or error}") from error
+        raise SettingsError(_where(file) or f"{file} cannot be read: {error}") from error
 
 
 def _where(file: Path) -> str:
-    """Return what is wrong with a text file, and in which line; empty when it is something else."""
+    """Return what is wrong with a text file, with its name and the line; empty when it is something else."""
     from vigie.exchange.reading import rows  # noqa: PLC0415 — takes a second to import
     from vigie.exchange.table import csv_rows  # noqa: PLC0415 — the same
 
@@ -297,7 +298,7 @@ def _where(file: Path) -> str:
         for _ in reader(file) if reader else ():
             pass
     except SettingsError as error:
-        return str(error).removeprefix(f"{file} cannot be read: ")
+        return str(error)
     return ""
 
 
@@ -376,14 +377,13 @@ def _say(tally: Tally, written: int, *, as_json: bool) -> None:
         print(json.dumps({**figures, "divided": tally.n_divided, "unknown": n_unknown}))
         return
     is_new = written or not tally.n_known
-    print(
-        f"{n_messages:,} messages " + (f"brought in, with {written:,} answers." if is_new else "read; nothing is new.")
-    )
-    for n, what in (
-        (tally.n_known, "answers were here already, and are not written twice"),
-        (tally.n_blank, "rows had no text"),
-        (n_unknown, "labels were unknown and left out"),
-        (tally.n_divided, "groups had been given different labels; the most frequent one counts"),
+    became = f"brought in, with {counted(written, *ANSWERS)}" if is_new else "read; nothing is new"
+    print(f"{counted(n_messages, *MESSAGES)} {became}.")
+    for n, things, what in (
+        (tally.n_known, ANSWERS, "here already, and not written twice"),
+        (tally.n_blank, ROWS, "without a text"),
+        (n_unknown, LABELS, "unknown and left out"),
+        (tally.n_divided, GROUPS, "given different labels; the most frequent one counts"),
     ):
         if n:
-            print(f"{n:,} {what}.")
+            print(f"{counted(n, *things)} {what}.")

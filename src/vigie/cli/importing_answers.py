@@ -8,6 +8,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from vigie.cli.counts import ANSWERS, LABELS, MESSAGES, ROWS, counted
 from vigie.cli.progress import progress
 from vigie.errors import SettingsError
 
@@ -170,18 +171,17 @@ def figures(found: "Findings", kind: str) -> dict[str, int | str]:
 def told(found: "Findings", kind: str) -> str:
     """Return what a file held and what became of it, for people."""
     counts = figures(found, kind)
-    lines = [
-        f"{found.n_rows:,} rows read ({kind}); {found.n_answers:,} answers with {found.n_labels:,} labels brought in."
-    ]
-    for name, what in (
-        ("known", "labels were here already"),
-        ("outdated", "labels were left out: the same person said otherwise later"),
-        ("replaced", "labels took the place of what the same person had said about the group"),
-        ("skipped", "messages were skipped by their annotator; they are not asked about them again"),
-        ("flagged", "messages were flagged; nobody is asked about them"),
-        ("blank", "rows had no text"),
-        ("unknown", "labels were unknown and left out"),
+    brought = f"{counted(found.n_answers, *ANSWERS)} with {counted(found.n_labels, *LABELS)} brought in"
+    lines = [f"{counted(found.n_rows, *ROWS)} read ({kind}); {brought}."]
+    for name, things, what in (
+        ("known", LABELS, "here already"),
+        ("outdated", LABELS, "left out: the same person said otherwise later"),
+        ("replaced", LABELS, "put in place of what the same person had said about the group"),
+        ("skipped", MESSAGES, "skipped by their annotator, who is not asked about them again"),
+        ("flagged", MESSAGES, "flagged; nobody is asked about them"),
+        ("blank", ROWS, "without a text"),
+        ("unknown", LABELS, "unknown and left out"),
     ):
         if counts[name]:
-            lines.append(f"{counts[name]:,} {what}.")
+            lines.append(f"{counted(int(counts[name]), *things)} {what}.")
     return "\n".join(lines)

@@ -30,7 +30,7 @@ def numbers(found: Mapping[str, Any]) -> Lines:
     """
     for dimension, one in found["numbers"].items():
         yield from _dimension(dimension, one)
-        yield "  without a person", _passing(found["passing"][dimension], one)
+        yield "  without a person", _passing(found["passing"][dimension])
         yield f"  next {found['advice']['next_answers']} answers", _advice(found["advice"]["dimensions"][dimension])
     yield from _savings(found["answers_saved"])
     if found["automatic"] and len(found["numbers"]) > 1:
@@ -75,23 +75,22 @@ def _new(one: Mapping[str, Any]) -> str:
     return f"{one['new_value']:.1%} ({one['new_low']:.1%} to {one['new_high']:.1%})"
 
 
-def _passing(passing: Mapping[str, Any], one: Mapping[str, Any] | None) -> str:
+def _passing(passing: Mapping[str, Any]) -> str:
     share = f"{_share(passing['share'])} of the messages" if passing["share"] else "not known yet"
     if passing["target"] is None:
         return f"{share}, from a confidence of {passing['threshold']:g} on"
     promised = f"{passing['target']:g} promised"
     if passing["threshold"] is None:
-        return f"{share}; {promised}, and not proven yet for any confidence; {_more(passing['more'], one)}"
-    return f"{share}, from a confidence of {passing['threshold']:g} on ({promised}); {_more(passing['more'], one)}"
+        return f"{share}; {promised}, and not proven yet for any confidence; {_more(passing['more'])}"
+    return f"{share}, from a confidence of {passing['threshold']:g} on ({promised}); {_more(passing['more'])}"
 
 
-def _more(more: Mapping[str, Any] | None, one: Mapping[str, Any] | None) -> str:
+def _more(more: Mapping[str, Any] | None) -> str:
     if more is None:
         return "more audit answers alone would not raise it"
-    if more["share"] is None or one is None:
+    if more["share"] is None:
         return f"that takes at least {more['n_answers']:,} audit answers"
-    seen = one["accuracy"]["share_seen"]
-    return f"about {more['n_answers']:,} more audit answers would make it {seen + (1 - seen) * more['share']:.1%}"
+    return f"about {more['n_answers']:,} more audit answers would make it {more['share']:.1%}"
 
 
 def _advice(advice: Mapping[str, Any]) -> str:

@@ -161,7 +161,8 @@ class Passing:
     share
         Part of all messages whose label in this dimension passes, rules left out.
     more
-        What would let more pass; None with a fixed threshold, or when no number of audit answers would.
+        What would let more pass, its share likewise of all messages; None with a fixed threshold, or when no number of
+        audit answers would.
     """
 
     target: float | None
@@ -186,7 +187,14 @@ def passing(one: Numbers | None, *, target: float | None, threshold: float) -> P
     if one is None:
         return Passing(target, in_force, None, first(target) if target else None)
     ahead = more(one.steps, target, threshold=in_force) if target else None
-    return Passing(target, in_force, automatic({"": one}, {"": threshold}), ahead)
+    return Passing(target, in_force, automatic({"": one}, {"": threshold}), _of_all(ahead, one))
+
+
+def _of_all(ahead: More | None, one: Numbers) -> More | None:
+    """Return the same with a share of all messages: what groups seen in training have passes, too."""
+    if ahead is None or ahead.share is None:
+        return ahead
+    return More(ahead.n_answers, 1 - one.n_new / one.n_messages * (1 - ahead.share))
 
 
 def _mean_confidence(audited: pl.DataFrame, rest: tuple[float, float] | None) -> float | None:

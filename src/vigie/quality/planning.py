@@ -107,7 +107,7 @@ class SecondLooks:
         self._seen = None
         problem = None if held_out else "the classifier does not cross-validate, or has too few answers"
         self._details = {"found": len(found), "seconds": round(time.monotonic() - began, 2), "problem": problem}
-        logger.info("%d answers are doubted", len(found), extra={"action": "doubted"})
+        logger.info("answers doubted: %d", len(found), extra={"action": "doubted"})
 
     def plan(self, effective: pl.DataFrame, last_id: int) -> None:
         """Keep second looks open, if there are other answers than before or it was a minute ago."""

@@ -236,7 +236,8 @@ class Registry:
             raise self._unavailable(what, error) from error
 
     def _unavailable(self, what: str, error: Exception) -> UnavailableError:
-        reason = _without_password(f"cannot {what} at {self._uri}: {error}", self._uri)
+        first_line = str(error).partition("\n")[0]  # SQLAlchemy goes on with the statement and a link
+        reason = _without_password(f"cannot {what} at {self._uri}: {first_line}", self._uri)
         return UnavailableError(reason, retry_after_seconds=_RETRY_SECONDS)
 
     def _experiment(self) -> str:

@@ -48,7 +48,7 @@ class FilesSource:
     follow
         Whether to go on with what is appended and with new files. Rotation is survived, by renaming or by truncating
         after a copy: what was not read yet is read from the file's new place. An unfinished last line waits for its
-        end. One file descriptor stays open for each file.
+        end, but `vigie stream --until-end` takes it as it is. One file descriptor stays open for each file.
     file_format
         What the files hold, whatever their names.
     rotated_wait_seconds

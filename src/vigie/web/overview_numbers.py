@@ -61,9 +61,9 @@ def calibration_text(status: Status, dimension: str, words: Words) -> str:
 
 def passing_view(status: Status, dimension: str, words: Words) -> dict[str, Any]:
     """Return what share passes without a person, from which confidence on, and what would make it more."""
-    passing, numbers = status["passing"].get(dimension) or {}, status["numbers"].get(dimension)
+    passing = status["passing"].get(dimension) or {}
     share, together = passing.get("share"), status["automatic"]
-    texts = [_threshold(passing, words), _more(passing, numbers, words)]
+    texts = [_threshold(passing, words), _more(passing, words)]
     if together and len(status["passing"]) > 1:
         texts.append(
             words.gettext("All dimensions together: {share} of the messages.", share=_with_interval(together, words))
@@ -136,24 +136,23 @@ def _threshold(passing: Mapping[str, Any], words: Words) -> str:
     )
 
 
-def _more(passing: Mapping[str, Any], numbers: Mapping[str, Any] | None, words: Words) -> str:
+def _more(passing: Mapping[str, Any], words: Words) -> str:
     more = passing.get("more")
     if passing.get("target") is None:
         return ""
     if more is None:
         return words.gettext("More audit answers alone would not raise it: the model would have to get better.")
-    if more["share"] is None or not numbers:
+    if more["share"] is None:
         return words.ngettext(
             "That takes at least {n} audit answer.",
             "That takes at least {n} audit answers, all right.",
             more["n_answers"],
         )
-    seen = numbers["accuracy"]["share_seen"]
     return words.ngettext(
         "About {n} more audit answer, if right, would make it {share}.",
         "About {n} more audit answers, as right as those so far, would make it {share}.",
         more["n_answers"],
-        share=percent(seen + (1 - seen) * more["share"], words.language),
+        share=percent(more["share"], words.language),
     )
 
 

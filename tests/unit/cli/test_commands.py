@@ -165,7 +165,7 @@ def test_replay_when_the_settings_were_mended_then_what_was_refused_is_labelled_
     done = json.loads(run(folder, "dead-letters", "replay", "--json").stdout)
     again = json.loads(run(folder, "dead-letters", "replay", "--json").stdout)
 
-    assert tried == "1 messages would be labelled, 0 would be dead letters as before.\n"
+    assert tried == "To be labelled: 1 message; dead letters as before: 0.\n"
     assert done == {"labelled": 1, "dead_letters": 0, "dry_run": False}
     assert again == {"labelled": 0, "dead_letters": 0, "dry_run": False}
     assert len((folder / "out.jsonl").read_text().splitlines()) == 4
@@ -174,7 +174,7 @@ def test_replay_when_the_settings_were_mended_then_what_was_refused_is_labelled_
 def test_replay_when_nothing_was_mended_then_they_stay(folder: Path) -> None:
     run(folder, "stream", "--until-end")
 
-    assert run(folder, "dead-letters", "replay").output == "0 messages are labelled, 1 are dead letters as before.\n"
+    assert run(folder, "dead-letters", "replay").output == "Labelled: 0 messages; dead letters as before: 1.\n"
     assert json.loads(run(folder, "dead-letters", "list", "--json").stdout)["count"] == 1
 
 

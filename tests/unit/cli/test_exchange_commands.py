@@ -96,7 +96,7 @@ def test_import_when_a_table_comes_twice_then_the_second_time_nothing_is_written
 
     assert (first["answers"], first["known"]) == (4, 0)
     assert in_full(folder) == before
-    assert second == ["5 messages read; nothing is new.", "4 answers were here already, and are not written twice."]
+    assert second == ["5 messages read; nothing is new.", "4 answers here already, and not written twice."]
 
 
 def test_import_when_the_annotator_said_otherwise_since_then_what_the_table_says_is_new(folder: Path) -> None:
@@ -162,10 +162,10 @@ def test_import_when_it_is_for_people_then_what_was_left_out_is_said(folder: Pat
     lines = run(folder, "import", str(folder / "table.csv"), *words).output.splitlines()
 
     assert lines == [
-        "4 messages brought in, with 1 answers.",
-        "1 rows had no text.",
-        "1 labels were unknown and left out.",
-        "1 groups had been given different labels; the most frequent one counts.",
+        "4 messages brought in, with 1 answer.",
+        "1 row without a text.",
+        "1 label unknown and left out.",
+        "1 group given different labels; the most frequent one counts.",
     ]
 
 

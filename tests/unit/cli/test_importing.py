@@ -62,11 +62,11 @@ def test_batches_when_labels_are_numbers_then_they_come_as_texts(tmp_path: Path)
         ("a.csv", b"other\n1\n", "has no column 'text'; it has: other"),
         ("a.csv", b"", "cannot be read"),
         ("a.parquet", b"nonsense", "cannot be read"),
-        ("a.jsonl", b"{", "cannot be read"),
-        ("a.jsonl", b'{"text": "a"}\n{"text": }\n', r"cannot be read: .*a.jsonl, line 2: wrong JSON"),
-        ("a.csv", b"text\n\xff\xfe\n", "cannot be read"),
+        ("a.jsonl", b"{", r"^/[^ ]+/a\.jsonl, line 1: wrong JSON"),
+        ("a.jsonl", b'{"text": "a"}\n{"text": }\n', r"^/[^ ]+/a\.jsonl, line 2: wrong JSON"),
+        ("a.csv", b"text\n\xff\xfe\n", r"^/[^ ]+/a\.csv, line 2: byte 0xff is not UTF-8"),
+        ("a.csv", b"text\na\nb\n\xff\xfe\n", r"^/[^ ]+/a\.csv, line 4: byte 0xff is not UTF-8"),
         ("a.csv.gz", gzip.compress(b"text\na\n", mtime=0)[:-9], r"^\S+ cannot be read: (?!.*cannot be read)"),
-        ("a.csv", b"text\na\nb\n\xff\xfe\n", r"cannot be read: .*a.csv, line 4: byte 0xff is not UTF-8"),
     ],
 )
 def test_batches_when_the_file_cannot_be_used_then_says_why(
@@ -180,7 +180,7 @@ def test_say_when_for_people_then_names_what_was_left_out(capsys: pytest.Capture
     lines = capsys.readouterr().out.splitlines()
     assert lines[:3] == [
         "1,498 messages brought in, with 20 answers.",
-        "2 rows had no text.",
-        "3 labels were unknown and left out.",
+        "2 rows without a text.",
+        "3 labels unknown and left out.",
     ]
     assert json.loads(lines[3]) == {"messages": 1498, "answers": 20, "known": 0, "blank": 2, "divided": 0, "unknown": 3}

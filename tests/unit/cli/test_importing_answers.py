@@ -75,8 +75,8 @@ def test_import_when_a_file_of_another_tool_comes_then_its_answers_are_there_onc
     run("export", tasks.with_name("out.jsonl"))
 
     assert first.splitlines() == [
-        "3 rows read (label_studio); 1 answers with 2 labels brought in.",
-        "1 messages were skipped by their annotator; they are not asked about them again.",
+        "3 rows read (label_studio); 1 answer with 2 labels brought in.",
+        "1 message skipped by their annotator, who is not asked about them again.",
     ]
     assert (second["answers"], second["labels"], second["known"]) == (0, 0, 2)
     row, skip = map(json.loads, tasks.with_name("out.jsonl").read_text().splitlines())
@@ -168,10 +168,10 @@ def test_told_when_something_was_left_out_then_says_what() -> None:
 
     assert told(found, "prodigy").splitlines() == [
         "1,500 rows read (prodigy); 20 answers with 30 labels brought in.",
-        "5 labels were here already.",
-        "4 labels were left out: the same person said otherwise later.",
-        "3 labels took the place of what the same person had said about the group.",
-        "2 messages were flagged; nobody is asked about them.",
-        "1 rows had no text.",
+        "5 labels here already.",
+        "4 labels left out: the same person said otherwise later.",
+        "3 labels put in place of what the same person had said about the group.",
+        "2 messages flagged; nobody is asked about them.",
+        "1 row without a text.",
     ]
     assert figures(found, "prodigy")["flagged"] == 2

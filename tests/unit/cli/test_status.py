@@ -49,7 +49,7 @@ STATUS: dict[str, Any] = {
             "target": 0.98,
             "threshold": 0.873,
             "share": {"value": 0.74, "low": 0.61, "high": 0.83},
-            "more": {"n_answers": 41, "share": 0.6},
+            "more": {"n_answers": 41, "share": 0.8},
         },
         "category": {"target": None, "threshold": 0.75, "share": None, "more": None},
     },

@@ -8,16 +8,22 @@ from learner_fakes import SEVERITY, TOPIC, KnowingModel, Said, effective
 from vigie.classifiers import FloatArray
 from vigie.learner.answers import Answers
 from vigie.learner.numbers import Numbers, automatic, measure, passing
+from vigie.learner.thresholds import More, more
 
 DIMENSIONS = (SEVERITY, TOPIC)
 
 
+TWENTY = [f"t{group}" for group in range(20)]
+
+
 class Halting(KnowingModel):
-    """Is less sure of audited groups than of the others."""
+    """Is less sure of audited groups than of the others, or of those whose templates are like `unsure`."""
+
+    unsure = "^t"
 
     def predict_proba(self, templates: pl.Series) -> dict[str, FloatArray]:
         proba = super().predict_proba(templates)["severity"]
-        proba[templates.str.starts_with("t").to_numpy()] -= [[0, 0, 0.3]]
+        proba[templates.str.contains(self.unsure).to_numpy()] -= [[0, 0, 0.3]]
         return {"severity": proba}
 
 
@@ -121,6 +127,23 @@ def test_passing_when_a_promise_is_not_proven_then_says_what_is_missing() -> Non
     assert found.more is not None
     assert found.more.n_answers == 16
     assert found.more.share == pytest.approx(1)
+
+
+def test_passing_when_a_promise_is_not_proven_then_what_would_pass_is_a_share_of_all_messages() -> None:
+    right, wrong = [audited(group) for group in range(10)], [audited(group, "info") for group in range(10, 20)]
+    said = [Said(99, "error", count=60), *right, *wrong]
+    model = Halting({"severity": dict.fromkeys(TWENTY, "error")})
+    model.unsure = "^t1."
+    one = measure(Answers.of(effective(*said), [SEVERITY]), model, [SEVERITY], n_messages=100)["severity"]
+    assert one is not None
+    of_new = more(one.steps, 0.9, threshold=None)
+    assert of_new is not None
+    assert of_new.share is not None
+
+    found = passing(one, target=0.9, threshold=math.inf).more
+
+    assert of_new == More(52, pytest.approx(0.5, abs=0.01))
+    assert found == More(52, pytest.approx(0.6 + 0.4 * of_new.share))
 
 
 def test_passing_when_nothing_was_audited_then_says_what_the_promise_needs_at_least() -> None:
