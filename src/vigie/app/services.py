@@ -139,7 +139,7 @@ class Services:
             },
             "questions": store.questions.counts(),
             "answers": store.annotations.count(),
-            "training": self._training(),
+            "training": self._training(has_versions=bool(versions)),
             "model": {"champion": self._champion(), "versions": _plain(versions)},
             "accuracy": {name: one["accuracy"] for name, one in measured["numbers"].items() if one},
             **measured,
@@ -210,10 +210,13 @@ class Services:
             "by_route": by_route,
         }
 
-    def _training(self) -> dict[str, Any]:
+    def _training(self, *, has_versions: bool) -> dict[str, Any]:
         details = self._learner()
+        since = details.get("answers_since", 0)
+        if details and not has_versions:  # a busy learner has not counted yet, but there all answers are new
+            since = self._project.store.annotations.count()
         return {
-            "answers_since": details.get("answers_since", 0),
+            "answers_since": since,
             "retrain_after": self.settings.learning.retrain_after_answers,
             "running": bool(details.get("training", False)),
             "embedded": details.get("embedded"),

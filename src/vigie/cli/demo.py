@@ -26,7 +26,7 @@ PORT = 8080
 LINES = "demo.log"
 LABELLED = "labelled.jsonl"
 
-_HTTP = 'type = "http"\n'
+_HTTP = 'type = "http"\nsink = "files"\n'
 
 NoBrowserOption = Annotated[bool, typer.Option("--no-browser", help="Do not open the label page in a browser.")]
 FileOption = Annotated[
@@ -128,7 +128,7 @@ def with_source(settings: str, path: str) -> str:
     """Return the `vigie.toml` of a template that also follows a file; its comments stay."""
     import tomlkit  # noqa: PLC0415 — needed only here
 
-    source = {"type": "files", "path": path, "follow": True}
+    source = {"type": "files", "path": path, "follow": True, "sink": "files"}
     named = settings.replace('name = "logs"', 'name = "demo"', 1)
     return named.replace(_HTTP, f"{_HTTP}\n[sources.demo]\n{tomlkit.dumps(source)}", 1)
 

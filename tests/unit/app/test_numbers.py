@@ -90,6 +90,18 @@ def test_status_when_nothing_happened_yet_then_every_number_is_there_and_unknown
     }
 
 
+def test_status_when_a_busy_learner_has_not_counted_and_there_is_no_model_then_all_answers_are_new(
+    project: Project,
+) -> None:
+    audit(project, "disk full", "disk gone")
+    services = Services(project, Watcher(project))
+    assert services.status()["training"]["answers_since"] == 0
+
+    project.store.presence.beat("learner", "here", {"acting": True, "answers_since": 0})
+
+    assert services.status()["training"]["answers_since"] == 2
+
+
 def test_status_when_groups_were_audited_then_the_numbers_are_plain_values(project: Project) -> None:
     import json
 

@@ -11,7 +11,17 @@ from vigie.cli.web import listen
 from vigie.errors import SettingsError
 from vigie.settings import load
 
-TEMPLATE = '[project]\nname = "logs"  # a comment\n\n[sources.http]\ntype = "http"\n\n[sinks.files]\ntype = "files"\n'
+TEMPLATE = """
+[project]
+name = "logs"  # a comment
+
+[sources.http]
+type = "http"
+sink = "files"
+
+[sinks.files]
+type = "files"
+"""
 
 
 def test_with_source_when_a_path_is_given_then_the_file_is_followed_and_comments_stay() -> None:
@@ -19,8 +29,13 @@ def test_with_source_when_a_path_is_given_then_the_file_is_followed_and_comments
 
     tree = tomllib.loads(text)
     assert tree["project"]["name"] == "demo"
-    assert tree["sources"]["demo"] == {"type": "files", "path": 'a "b".log', "follow": True}
-    assert tree["sources"]["http"] == {"type": "http"}
+    assert tree["sources"]["demo"] == {
+        "type": "files",
+        "path": 'a "b".log',
+        "follow": True,
+        "sink": "files",
+    }
+    assert tree["sources"]["http"] == {"type": "http", "sink": "files"}
     assert list(tree["sinks"]) == ["files"]
     assert "# a comment" in text
 
