@@ -1,6 +1,7 @@
 """`vigie init`: a new project directory."""
 
 import json
+import re
 import sys
 from collections.abc import Mapping
 from enum import StrEnum
@@ -15,6 +16,8 @@ from vigie.errors import SettingsError
 
 SETTINGS = "vigie.toml"
 RULES = "rules.toml"
+MAX_NAME = 80
+_NOT_IN_NAMES = re.compile(r"[^\w .-]")  # MLflow takes no / and : in the name of a model
 
 _WORDS = """classifier = "linear.v1"     # or hybrid.v1, which also knows meanings: pip install 'vigie[embeddings]'"""
 _MEANINGS = """classifier = "hybrid.v1"     # knows words and meanings; linear.v1 knows words and needs no encoder"""
@@ -50,7 +53,7 @@ def init(
     """
     where = folder or project or HERE
     _refuse_to_overwrite(where, force=force)
-    texts = template_texts(template) if template else _ask(where)
+    texts = _named(template_texts(template), template, _name(where, template)) if template else _ask(where)
     write(where, texts)
     if as_json:
         typer.echo(json.dumps({"folder": str(where), "files": list(texts)}))
@@ -91,6 +94,16 @@ def _refuse_to_overwrite(folder: Path, *, force: bool) -> None:
         raise SettingsError(f"{folder / there[0]} is there already; choose another directory, or --force to replace it")
 
 
+def _name(folder: Path, template: Template) -> str:
+    """Return what to call a project: its directory's name, so that two of them do not meet in one MLflow server or Kafka cluster."""
+    return _NOT_IN_NAMES.sub("-", folder.resolve().name).strip()[:MAX_NAME] or template.value
+
+
+def _named(texts: Mapping[str, str], template: Template, name: str) -> dict[str, str]:
+    was, becomes = (f"[project]\nname = {json.dumps(one, ensure_ascii=False)}" for one in (template.value, name))
+    return {**texts, SETTINGS: texts[SETTINGS].replace(was, becomes)}
+
+
 def _ask(folder: Path) -> dict[str, str]:
     if not _is_terminal():
         known = " or ".join(f"--template {template}" for template in Template)
@@ -100,8 +113,9 @@ def _ask(folder: Path) -> dict[str, str]:
     goal = interview.ask_goal()
     kind = Template(interview.ask_kind())
     dimensions = interview.ask_dimensions()
-    name = folder.resolve().name or kind.value
-    settings = interview.settings_text(template_texts(kind)[SETTINGS], name=name, goal=goal, dimensions=dimensions)
+    settings = interview.settings_text(
+        template_texts(kind)[SETTINGS], name=_name(folder, kind), goal=goal, dimensions=dimensions
+    )
     return {SETTINGS: settings, RULES: interview.rules_text(dimensions[0])}
 
 

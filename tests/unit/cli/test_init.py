@@ -34,8 +34,20 @@ def test_init_when_a_template_is_named_then_its_files_are_there_and_can_be_read(
     output = run(str(tmp_path / "new"), "--template", template)
 
     assert {path.name for path in (tmp_path / "new").iterdir()} == {SETTINGS, RULES}
-    assert load(tmp_path / "new", environment={}).project.name == template
+    assert load(tmp_path / "new", environment={}).project.name == "new"
     assert f"vigie up --project {tmp_path / 'new'}" in output
+
+
+@pytest.mark.parametrize(
+    ("folder", "name"),
+    [('my "logs"', "my -logs-"), ("a\\b", "a-b"), ("é 🙂", "é -"), ("x" * 200, "x" * 80), ("C:", "C-"), (" ", "logs")],
+)
+def test_init_when_the_directory_has_an_odd_name_then_the_project_has_one_that_mlflow_takes(
+    folder: str, name: str, tmp_path: Path
+) -> None:
+    run(str(tmp_path / folder), "--template", "logs")
+
+    assert load(tmp_path / folder, environment={}).project.name == name
 
 
 @pytest.mark.parametrize("template", list(Template))
@@ -75,7 +87,10 @@ def test_init_when_forced_then_writes_over_what_is_there(tmp_path: Path) -> None
 
     run(str(tmp_path), "--template", "logs", "--force")
 
-    assert (tmp_path / SETTINGS).read_text() == template_texts(Template.LOGS)[SETTINGS]
+    is_name = f'name = "{tmp_path.name}"'
+    assert (tmp_path / SETTINGS).read_text().replace(is_name, 'name = "logs"') == template_texts(Template.LOGS)[
+        SETTINGS
+    ]
 
 
 @pytest.mark.parametrize(("is_there", "classifier"), [(True, "hybrid.v1"), (False, "linear.v1")])
