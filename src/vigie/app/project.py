@@ -1,5 +1,6 @@
 """One project directory and its parts, each made on first use."""
 
+import re
 import threading
 from collections.abc import Callable, Mapping
 from functools import cached_property, partial
@@ -75,8 +76,8 @@ class Project:
 
     @property
     def model_name(self) -> str:
-        """The name of the project's registered model."""
-        return self.settings.registry.model or f"vigie-{self.settings.project.name}"
+        """The name of the project's registered model; MLflow takes no / and : in it."""
+        return self.settings.registry.model or f"vigie-{re.sub('[/:]', '-', self.settings.project.name)}"
 
     @cached_property
     def store(self) -> Store:

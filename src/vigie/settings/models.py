@@ -227,11 +227,21 @@ class RoutingSettings(Section):
 
 
 class RegistrySettings(Section):
-    """``[registry]``: the MLflow tracking server and model registry; ``model`` defaults to ``vigie-<project name>``."""
+    """``[registry]``: the MLflow tracking server and model registry.
+
+    ``model`` defaults to ``vigie-<project name>``; no / and : are in its name.
+    """
 
     tracking_uri: str = "sqlite:///mlflow.db"
     artifacts: str = "models"
     model: str | None = None
+
+    @field_validator("model")
+    @classmethod
+    def _is_name(cls, value: str | None) -> str | None:
+        if value is not None and (not value or {"/", ":"} & set(value)):
+            raise ValueError(f"{value!r} is no name for a model of MLflow; expected one without / and :")
+        return value
 
 
 class StoreSettings(Section):

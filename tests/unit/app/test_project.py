@@ -217,3 +217,11 @@ def test_open_when_a_part_needs_a_package_that_is_not_here_then_that_waits_for_i
     monkeypatch.setattr(parts.plugins, "load", load)
 
     assert list(Project.open(tmp_path).settings.sources) == ["lines", "topic"]
+
+
+def test_model_name_when_the_project_has_a_name_that_mlflow_does_not_take_then_it_is_written_otherwise(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "vigie.toml").write_text('[project]\nname = "care: a/b"\n' + PLACES)
+
+    assert Project.open(tmp_path).model_name == "vigie-care- a-b"

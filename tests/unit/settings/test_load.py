@@ -88,6 +88,10 @@ def test_parse_when_the_second_dimension_is_wrong_then_its_own_line_is_named():
     assert message.endswith("line 12")
 
 
+def test_parse_when_a_model_has_a_name_that_mlflow_does_not_take_then_refused() -> None:
+    assert refused(SMALL + '[registry]\nmodel = "team/mood"\n').startswith("registry.model: 'team/mood' is no name")
+
+
 @pytest.mark.parametrize(
     ("old", "new", "expected"),
     [
