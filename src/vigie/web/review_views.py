@@ -71,7 +71,7 @@ def case_view(case: "Case", *, zone: ZoneInfo, words: Words) -> dict[str, Any]:
         "group_id": case.group_id,
         "text": texts[0],
         "others": others,
-        "others_title": words.ngettext("{n} other message like it", "{n} other messages like it", len(others)),
+        "others_title": words.ngettext("{n} more example", "{n} more examples", len(others)),
         "covers": words.ngettext("Labels {n} message", "Labels {n} messages", case.count),
         "is_gold": case.is_gold,
         "doubt": doubt_text(case.doubt, words),

@@ -87,7 +87,7 @@ def question_view(
         "why": why(question, words),
         "audit": question.kind.value == "audit",
         "samples": [sample[:MAX_CHARACTERS] for sample in others],
-        "samples_title": words.ngettext("{n} other message like it", "{n} other messages like it", len(others)),
+        "samples_title": words.ngettext("{n} more example", "{n} more examples", len(others)),
         **prediction_view(prediction, words),
     }
 

@@ -65,7 +65,7 @@ def test_question_view_when_texts_are_short_then_all_is_shown() -> None:
     assert view["id"] == 7
     assert view["parts"] == [("disk ", False), ("91%", True), (" full", False)]
     assert (view["covers"], view["cut"], view["long"]) == ("Labels 1,284 messages", "", False)
-    assert (view["samples"], view["samples_title"]) == (["disk 12% full"], "1 other message like it")
+    assert (view["samples"], view["samples_title"]) == (["disk 12% full"], "1 more example")
 
 
 def test_question_view_when_the_text_is_huge_then_it_is_cut_and_says_so() -> None:
