@@ -42,6 +42,7 @@ class QuestionAnswer(BaseModel):
     """The next question for an annotator."""
 
     question_id: int = Field(description="Send it back with the labels.")
+    group_id: int = Field(description="The group it is about, as `/api/gold` takes it.")
     message: str = Field(description="The message to label.")
     template: str = Field(description="What all messages of its group have in common.")
     count: int = Field(description="How many messages the answer covers.")
@@ -228,6 +229,7 @@ def _question(asked: "Asked", dimensions: tuple[Dimension, ...]) -> dict[str, An
     question = asked.question
     return {
         "question_id": question.id,
+        "group_id": question.group_id,
         "message": asked.text,
         "template": question.template,
         "count": question.count,

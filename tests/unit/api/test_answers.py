@@ -17,9 +17,11 @@ def test_get_message_when_there_is_a_question_then_answers_with_it_its_predictio
     assert services.labelling.calls == [("ask", "marie", 1, "again")]
     assert response.headers["cache-control"] == "no-store"
     assert {
-        key: answer[key] for key in ("question_id", "message", "template", "count", "kind", "reason", "samples")
+        key: answer[key]
+        for key in ("question_id", "group_id", "message", "template", "count", "kind", "reason", "samples")
     } == {
         "question_id": 12,
+        "group_id": 5,
         "message": LINE,
         "template": "ERROR payment <n> not stored",
         "count": 42,
