@@ -159,6 +159,11 @@ def judge(project: Project) -> dict[str, list[bool]]:
         for name, estimate in (("accuracy", known.accuracy), ("macro_f1", known.macro_f1)):
             for part, holds in _contained(project, one, estimate, name).items():
                 found[f"{name} {part}"].append(holds)
+        known_rows = np.concatenate([project.seen, project.audited])
+        right = one.said == one.truth
+        right[known_rows] = True
+        labelled = float(np.average(right, weights=project.sizes))
+        found["accuracy labelled"].append(known.labelled.low - 1e-9 <= labelled <= known.labelled.high + 1e-9)
         for target in TARGETS:
             for what, holds in _promised(project, one, known, target).items():
                 found[f"{what} {target}"].append(holds)

@@ -191,7 +191,7 @@ def settled(folder: Path, quiet_seconds: float = 10.0) -> dict[str, object]:
         status = json.loads(vigie(folder, "status", "--json"))
         if status["model"]["champion"] != champion or status["training"]["running"]:
             champion, since = status["model"]["champion"], time.monotonic()
-    return {"champion": champion, "accuracy": status["accuracy"], "groups": status["groups"]}
+    return {"champion": champion, "numbers": status["numbers"], "groups": status["groups"]}
 
 
 def accuracy(messages: list[dict[str, object]], lines: pl.DataFrame) -> dict[str, float]:

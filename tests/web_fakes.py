@@ -470,7 +470,9 @@ class FakeServices:
             {"confidence": sure, "accuracy": right, "low": right - 0.5 / n, "high": min(right + 0.4 / n, 1), "n": n}
             for sure, right, n in [(0.46, 0.5, 2), (0.68, 0.5, 2), (0.84, 0.8, 5), (0.95, 0.92, 12)]
         ]
+        ends = ("value", "low", "high")
         return {
+            "labelled": {name: min(accuracy[name] + 0.02, 1.0) for name in ends},
             "accuracy": whole,
             "macro_f1": drop,
             "calibration": {"error": 0.043, "by_chance": 0.061, "bins": bins},

@@ -99,4 +99,9 @@ class Judge:
 
 
 def _described(one: Numbers) -> dict[str, Any]:
-    return {"accuracy": one.accuracy, "macro_f1": one.macro_f1, "calibration": one.calibration}
+    return {
+        "labelled": one.labelled,
+        "accuracy": one.accuracy,
+        "macro_f1": one.macro_f1,
+        "calibration": one.calibration,
+    }

@@ -57,12 +57,13 @@ def _dimension(dimension: str, one: Mapping[str, Any] | None) -> Lines:
     if one is None:
         yield f"{dimension} right", "not known yet: no audit question was answered"
         return
-    accuracy, macro_f1 = one["accuracy"], one["macro_f1"]
-    interval = f"95 %: {accuracy['low']:.1%} to {accuracy['high']:.1%}"
+    labelled, accuracy, macro_f1 = one["labelled"], one["accuracy"], one["macro_f1"]
+    interval = f"95 %: {labelled['low']:.1%} to {labelled['high']:.1%}"
     yield (
         f"{dimension} right",
-        f"{accuracy['value']:.1%} of all messages ({interval}; audit answers: {accuracy['n_audited']})",
+        f"{labelled['value']:.1%} of all messages ({interval}; audit answers: {accuracy['n_audited']})",
     )
+    yield "  by the model alone", _share(accuracy)
     if accuracy["seen_value"] is not None:
         yield "  what it learned from", f"{accuracy['seen_value']:.1%} ({accuracy['share_seen']:.1%} of the messages)"
     yield "  new kinds", _new(accuracy)

@@ -23,7 +23,9 @@ class Numbers:
     Parameters
     ----------
     accuracy, macro_f1
-        Over the whole stream, groups seen in training, and new ones.
+        Of the model as it is, over the whole stream, groups seen in training, and new ones.
+    labelled
+        Share of all messages that carry the right label: where people answered, theirs.
     calibration
         Over new groups.
     steps
@@ -36,6 +38,7 @@ class Numbers:
 
     accuracy: Estimate
     macro_f1: Estimate
+    labelled: Interval
     calibration: Calibration
     steps: Steps
     sure: pl.DataFrame
@@ -145,7 +148,14 @@ def _of(
         return None
     sure = audited.select("group_id", "count", "confidence")
     n_new = total - n_seen
-    return Numbers(accuracy, macro_f1, calibrated, steps(audited, n_new=n_new), sure, n_new, total)
+    labelled = _labelled(accuracy, [seen, audited], total)
+    return Numbers(accuracy, macro_f1, labelled, calibrated, steps(audited, n_new=n_new), sure, n_new, total)
+
+
+def _labelled(accuracy: Estimate, answered: Sequence[pl.DataFrame], total: int) -> Interval:
+    """Add to a model's accuracy what it gets wrong and people said: the stream carries their answers."""
+    corrected = sum(int(groups.filter(~pl.col("right"))["count"].sum()) for groups in answered) / total
+    return Interval(*[min(share + corrected, 1.0) for share in (accuracy.value, accuracy.low, accuracy.high)])
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,18 +11,25 @@ Status = Mapping[str, Any]
 
 
 def measured(status: Status, dimension: str, words: Words) -> list[dict[str, Any]]:
-    """Return accuracy and macro-F1 of the whole stream, of templates seen in training, and of new ones; empty while unknown."""
+    """Return how much of the stream is labelled right, then how good the model is: over all, on what it learned from, on new kinds."""
     numbers = status["numbers"].get(dimension)
     if not numbers:
         return []
     accuracy, macro_f1 = numbers["accuracy"], numbers["macro_f1"]
     share = accuracy["share_seen"]
     parts = (
-        (words.gettext("whole stream"), 1.0, ""),
-        (words.gettext("kinds it learned from"), share, "seen_"),
-        (words.gettext("new kinds"), 1 - share, "new_"),
+        (words.gettext("the model alone"), 1.0, ""),
+        (words.gettext("on kinds it learned from"), share, "seen_"),
+        (words.gettext("on new kinds"), 1 - share, "new_"),
     )
-    return [
+    shown, between = _estimated(numbers["labelled"], "", words)
+    stream = {
+        "name": words.gettext("stream, answers included"),
+        "share": percent(1.0, words.language),
+        "accuracy": {"value": shown, "interval": between},
+        "macro_f1": {"value": DASH, "interval": ""},
+    }
+    model = [
         {
             "name": name,
             "share": percent(part, words.language),
@@ -31,6 +38,7 @@ def measured(status: Status, dimension: str, words: Words) -> list[dict[str, Any
         }
         for name, part, prefix in parts
     ]
+    return [stream, *model]
 
 
 def audited(status: Status, dimension: str, words: Words) -> str:

@@ -204,17 +204,17 @@ def status_view(status: Mapping[str, Any], dimensions: Sequence[Dimension], word
         "answers_text": words.ngettext("answer in all", "answers in all", status["answers"]),
         "training": _training(status, words),
         "waiting": words.ngettext("{n} question waiting", "{n} questions waiting", status["questions"].get("open", 0)),
-        "accuracy": [accuracy_view(dimension.name, status["accuracy"], words) for dimension in dimensions],
+        "accuracy": [accuracy_view(dimension.name, status["numbers"], words) for dimension in dimensions],
         "nothing": {"heading": heading, "advice": advice},
     }
 
 
-def accuracy_view(dimension: str, accuracy: Mapping[str, Any], words: Words) -> dict[str, Any]:
-    """Return the audited accuracy in one dimension, with its 95 % interval; without a value while nobody knows."""
-    found = accuracy.get(dimension)
-    if not found or found.get("value") is None:
+def accuracy_view(dimension: str, numbers: Mapping[str, Any], words: Words) -> dict[str, Any]:
+    """Return how much of the stream is labelled right in one dimension, with its 95 % interval; without a value while nobody knows."""
+    known = numbers.get(dimension)
+    if not known:
         return {"dimension": dimension, "value": None, "text": words.gettext("not measured yet")}
-    n_audited = int(found.get("n_audited", 0))
+    found, n_audited = known["labelled"], int(known["accuracy"]["n_audited"])
     audited = words.ngettext("{n} audit answer", "{n} audit answers", n_audited)
     between, is_rough = interval(found["low"], found["high"], words.language), found["high"] - found["low"] > ROUGH
     rough = words.ngettext("{n} audit answer says no more", "{n} audit answers say no more", n_audited)

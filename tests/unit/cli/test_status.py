@@ -28,6 +28,7 @@ STATUS: dict[str, Any] = {
     },
     "numbers": {
         "severity": {
+            "labelled": {"value": 0.953, "low": 0.891, "high": 0.991},
             "accuracy": {
                 "value": 0.912,
                 "low": 0.85,
@@ -117,7 +118,9 @@ def test_report_when_all_is_well_then_shows_every_figure() -> None:
         "41; a training runs now",
         "1,200 of 5,600 groups",
         "version 3",
-        "91.2% of all messages (95 %: 85.0% to 95.0%; audit answers: 13)",
+        "95.3% of all messages (95 %: 89.1% to 99.1%; audit answers: 13)",
+        "by the model alone",
+        "91.2% (85.0% to 95.0%)",
         "not known yet: no audit question was answered",
         "99.0% (50.0% of the messages)",
         "84.0% (70.0% to 93.0%)",

@@ -69,6 +69,25 @@ def test_measure_when_the_model_says_a_label_of_old_then_it_is_wrong() -> None:
     assert (found.accuracy.value, found.macro_f1.value) == (0, 0)
 
 
+def test_measure_when_people_said_what_the_model_gets_wrong_then_the_stream_is_labelled_better_than_by_the_model() -> (
+    None
+):
+    said = [audited(1, count=30), audited(2, count=20), Said(3, "error", count=10), Said(4, "error", count=40)]
+    model = KnowingModel({"severity": {"t1": "error", "t2": "info", "t3": "info", "t4": "error"}})
+
+    found = measure(Answers.of(effective(*said), [SEVERITY]), model, [SEVERITY], n_messages=200)["severity"]
+
+    assert found is not None
+    by_model, labelled = found.accuracy, found.labelled
+    for alone, together in (
+        (by_model.value, labelled.value),
+        (by_model.low, labelled.low),
+        (by_model.high, labelled.high),
+    ):
+        assert together == pytest.approx(alone + (20 + 10) / 200)
+    assert labelled.high == 1.0
+
+
 def test_measure_when_the_groups_left_are_easier_than_the_sample_then_accuracy_is_raised() -> None:
     answers = Answers.of(effective(*[audited(group) for group in range(10)]), [SEVERITY])
     model = Halting({"severity": {f"t{group}": "error" for group in range(7)}})

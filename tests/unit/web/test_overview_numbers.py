@@ -37,31 +37,35 @@ def test_measured_when_nothing_was_audited_then_there_are_no_rows() -> None:
     assert audited(status, "severity", EN) == calibration_text(status, "severity", EN) == ""
 
 
-def test_measured_when_known_then_whole_seen_and_new_stand_apart() -> None:
+def test_measured_when_known_then_stream_model_seen_and_new_stand_apart() -> None:
     status = a_status()
+    status["numbers"]["severity"]["labelled"] = {"value": 0.971, "low": 0.94, "high": 0.99}
     status["numbers"]["severity"]["accuracy"] |= {"value": 0.912, "low": 0.86, "high": 0.95, "seen_value": 0.99}
 
     rows = measured(status, "severity", EN)
 
-    assert [row["name"] for row in rows] == ["whole stream", "kinds it learned from", "new kinds"]
-    assert [row["share"] for row in rows] == ["100%", "38%", "62%"]
-    assert rows[0]["accuracy"] == {"value": "91%", "interval": f"86{DASH}95%"}
-    assert rows[1]["accuracy"] == {"value": "99%", "interval": ""}
-    assert rows[2]["macro_f1"]["interval"]
+    names = ["stream, answers included", "the model alone", "on kinds it learned from", "on new kinds"]
+    assert [row["name"] for row in rows] == names
+    assert [row["share"] for row in rows] == ["100%", "100%", "38%", "62%"]
+    assert rows[0]["accuracy"] == {"value": "97%", "interval": f"94{DASH}99%"}
+    assert rows[0]["macro_f1"] == {"value": DASH, "interval": ""}
+    assert rows[1]["accuracy"] == {"value": "91%", "interval": f"86{DASH}95%"}
+    assert rows[2]["accuracy"] == {"value": "99%", "interval": ""}
+    assert rows[3]["macro_f1"]["interval"]
 
 
 def test_measured_when_few_audit_answers_speak_then_only_the_interval_is_shown() -> None:
     status = a_status()
     status["numbers"]["severity"]["macro_f1"] |= {"new_value": 1.0, "new_low": 0.17, "new_high": 1.0}
 
-    assert measured(status, "severity", EN)[2]["macro_f1"] == {"value": f"17{DASH}100%", "interval": ""}
+    assert measured(status, "severity", EN)[3]["macro_f1"] == {"value": f"17{DASH}100%", "interval": ""}
 
 
 def test_measured_when_nothing_was_learned_from_then_that_is_a_dash() -> None:
     status = a_status()
     status["numbers"]["severity"]["accuracy"] |= {"seen_value": None, "share_seen": 0.0}
 
-    assert measured(status, "severity", EN)[1]["accuracy"] == {"value": DASH, "interval": ""}
+    assert measured(status, "severity", EN)[2]["accuracy"] == {"value": DASH, "interval": ""}
 
 
 def test_audited_when_known_then_says_how_many_answers_it_rests_on() -> None:

@@ -156,9 +156,9 @@ def test_status_view_when_no_learner_runs_then_it_says_that_nothing_is_learned()
 
 
 def test_accuracy_view_when_it_is_measured_then_value_interval_and_number_are_told() -> None:
-    accuracy = {"severity": {"value": 0.93, "low": 0.86, "high": 0.97, "n_audited": 42}}
+    numbers = {"severity": {"labelled": {"value": 0.93, "low": 0.86, "high": 0.97}, "accuracy": {"n_audited": 42}}}
 
-    view = accuracy_view("severity", accuracy, EN)
+    view = accuracy_view("severity", numbers, EN)
 
     assert view["value"] == "93%"
     assert view["text"] == "86\N{EN DASH}97% · 42 audit answers"
@@ -180,9 +180,10 @@ def test_accuracy_view_when_it_is_measured_then_value_interval_and_number_are_to
 def test_accuracy_view_when_its_interval_is_wide_then_no_single_number_is_told(
     words: Words, n_audited: int, value: str, text: str
 ) -> None:
-    accuracy = {"severity": {"value": 0.97, "low": 0.42, "high": 0.98, "n_audited": n_audited}}
+    labelled = {"value": 0.97, "low": 0.42, "high": 0.98}
+    numbers = {"severity": {"labelled": labelled, "accuracy": {"n_audited": n_audited}}}
 
-    view = accuracy_view("severity", accuracy, words)
+    view = accuracy_view("severity", numbers, words)
 
     assert (view["value"], view["text"]) == (value, text)
 
