@@ -513,7 +513,7 @@ def test_overview_when_another_dimension_is_chosen_then_its_labels_are_drawn(
     page.get_by_role("button", name="event_type").click()
 
     expect(page.locator(".chart").nth(1)).to_contain_text("Heartbeat")
-    expect(page.locator(".measured tbody tr")).to_have_count(3)
+    expect(page.locator(".measured tbody tr")).to_have_count(4)
     expect(page.locator(".passing")).to_contain_text("a fixed threshold, without a promise")
 
 
