@@ -306,6 +306,27 @@ def test_log_when_another_process_adds_the_same_data_set_meanwhile_then_it_is_at
     assert run.inputs.dataset_inputs[0].dataset.digest == "0123abcd"
 
 
+def test_champion_when_another_process_gives_the_first_alias_meanwhile_then_it_moves_all_the_same(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from mlflow.exceptions import MlflowException
+
+    registry = a_registry(home, "race")
+    version = registry.log(a_training(home))
+    give, failures = registry._client.set_registered_model_alias, [MlflowException("UNIQUE constraint failed: aliases")]
+
+    def give_alias(*given: str) -> None:
+        if failures:
+            raise failures.pop()
+        give(*given)
+
+    monkeypatch.setattr(registry._client, "set_registered_model_alias", give_alias)
+
+    registry.set_champion(version)
+
+    assert registry.champion() == version
+
+
 LOG_SOME = """
 import sys
 from pathlib import Path

@@ -3,7 +3,7 @@
 import shutil
 import sqlite3
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from functools import cached_property, partial
@@ -270,7 +270,7 @@ class Registry:
         dataset = Dataset(
             "answers", training.dataset_digest, "local", "{}", profile=f'{{"rows": {training.n_examples}}}'
         )
-        self._log_inputs(run, [DatasetInput(dataset)])
+        _made_by_one(lambda: self._client.log_inputs(run, datasets=[DatasetInput(dataset)]))
         with tempfile.TemporaryDirectory() as scratch:
             write_model(Path(scratch), training, self._script, run)
             self._client.log_model_artifacts(model.model_id, str(Path(scratch) / "model"))
@@ -279,15 +279,6 @@ class Registry:
             self._name, model.artifact_location, run_id=run, model_id=model.model_id, tags=dict(training.tags)
         )
         return str(made.version)
-
-    def _log_inputs(self, run: str, inputs: Sequence[Any]) -> None:
-        """Attach a data set to a run; where another process adds the same one meanwhile, MLflow fails the first time."""
-        from mlflow.exceptions import MlflowException  # noqa: PLC0415 — with the client
-
-        try:
-            self._client.log_inputs(run, datasets=inputs)
-        except MlflowException:
-            self._client.log_inputs(run, datasets=inputs)
 
     def _by_alias(self, alias: str) -> str | None:
         if self._untouched:
@@ -304,7 +295,7 @@ class Registry:
     def _set_alias(self, alias: str, version: str) -> None:
         missing = f"version {version} of {self._name} does not exist, so it cannot be {alias}"
         with self._reaching(f"make version {version} {alias}", missing=missing):
-            self._client.set_registered_model_alias(self._name, alias, version)
+            _made_by_one(lambda: self._client.set_registered_model_alias(self._name, alias, version))
 
     def _history(self) -> list[str]:
         if self._untouched:
@@ -381,3 +372,13 @@ def _without_password(text: str, uri: str) -> str:
     """Return a text in which `uri` occurs without its user and password."""
     head, at, _ = uri.rpartition("@")
     return text.replace(f"{head.partition('://')[2]}@", "…@") if at else text
+
+
+def _made_by_one(make: Callable[[], object]) -> None:
+    """Make what may be there already; where another process makes the same one meanwhile, MLflow fails the first time."""
+    from mlflow.exceptions import MlflowException  # noqa: PLC0415 — with the client
+
+    try:
+        make()
+    except MlflowException:
+        make()
