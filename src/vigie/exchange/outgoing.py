@@ -10,6 +10,7 @@ from vigie.exchange.answers import Answer, Status, name_of
 from vigie.exchange.formats import Format
 from vigie.labels import Dimension, Label, Purpose, QuestionKind
 from vigie.store import Annotations
+from vigie.store.listener import standing
 
 _SAID = ("group_id", "annotator", "dimension")
 _SAID_OF = (*_SAID, "message")
@@ -44,7 +45,7 @@ def given(annotations: Annotations, *, history: bool = False) -> list[Answer]:
     """
     texts = dict(annotations.texts().iter_rows())
     rows = _history(annotations)
-    rows = rows if history else _standing(rows)
+    rows = rows if history else standing(rows).filter(~pl.col("withdrawn"))
     # A group may be answered in parts, at several times: one answer each.
     nth = pl.int_range(pl.len()).over(*_ONE_ANSWER[:-1], "dimension").alias("nth")
     answers = rows.with_columns(nth).group_by(_ONE_ANSWER, maintain_order=True)
@@ -84,13 +85,6 @@ def _history(annotations: Annotations) -> pl.DataFrame:
     before = pl.coalesce(last[0], pl.when(pl.col("message").is_null()).then(last[1]))
     rows = rows.join(names, on="id", how="left", maintain_order="left")
     return rows.with_columns(label=before, withdrawn=pl.col("label").is_null()).filter(pl.col("label").is_not_null())
-
-
-def _standing(rows: pl.DataFrame) -> pl.DataFrame:
-    """Return what holds of a history: the last of each person about a message, and what came since they spoke of all."""
-    general = pl.col("id").filter(pl.col("message").is_null()).max().over(*_SAID).fill_null(0)
-    since = rows.filter(pl.col("id") >= general)
-    return since.unique(_SAID_OF, keep="last", maintain_order=True).filter(~pl.col("withdrawn"))
 
 
 def _answer(row: Mapping[str, Any], texts: Mapping[int, str]) -> Answer:

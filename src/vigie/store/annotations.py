@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 import polars as pl
-from sqlalchemy import ColumnElement, Connection, Select, Subquery, and_, delete, func, insert, select, union, update
+from sqlalchemy import ColumnElement, Connection, Select, Subquery, case, delete, func, insert, select, union, update
 
 from vigie.errors import QuestionError
 from vigie.labels import Annotation, Dimension, QuestionKind
@@ -14,7 +14,7 @@ from vigie.store import elsewhere
 from vigie.store.bulk import among, chunks, frame, storable
 from vigie.store.elsewhere import Note
 from vigie.store.engine import Database, Lock
-from vigie.store.listener import Listener, heard, spoken
+from vigie.store.listener import Listener
 from vigie.store.tables import (
     MAX_MESSAGE_CHARACTERS,
     GroupState,
@@ -98,8 +98,7 @@ class Annotations:
         -------
         The columns of `effective`, ``message`` (null where it is not known), and ``is_exception`` (Boolean); oldest first.
         """
-        held = standing()
-        return heard(self._frame(spoken().join(held, held.c.id == annotations.c.id)))
+        return self.listener().told()
 
     def listener(self) -> Listener:
         """Return what tells the same as `told` again and again, and reads only what is new."""
@@ -113,12 +112,7 @@ class Annotations:
     def count(self) -> int:
         """Return the number of answers that hold: pairs of group and annotator."""
         held = standing()
-        pairs = (
-            select(annotations.c.group_id, annotations.c.annotator)
-            .join(held, held.c.id == annotations.c.id)
-            .distinct()
-            .subquery()
-        )
+        pairs = select(held.c.group_id, held.c.annotator).distinct().subquery()
         with self._database.read() as connection:
             return int(connection.execute(select(func.count()).select_from(pairs)).scalar_one())
 
@@ -291,13 +285,17 @@ def _close(connection: Connection, refusals: Sequence[Refusal]) -> None:
 def update_states(connection: Connection, group_ids: Sequence[int]) -> None:
     """Say of groups whether they are answered, after their annotations changed; answers about exceptions do not count."""
     held = standing(group_ids)
-    of_the_rest = select(annotations.c.group_id).outerjoin(questions, questions.c.id == annotations.c.question_id)
-    of_the_rest = of_the_rest.where(annotations.c.id.in_(select(held.c.id)), questions.c.parent_id.is_(None))
-    answered = of_the_rest.scalar_subquery()
-    these = groups.c.id.in_(group_ids) & (groups.c.state != GroupState.REPLACED)
-    connection.execute(update(groups).where(these, groups.c.id.in_(answered)).values(state=GroupState.ANSWERED))
-    withdrawn = (groups.c.state == GroupState.ANSWERED) & groups.c.id.not_in(answered)
-    connection.execute(update(groups).where(these, withdrawn).values(state=GroupState.OPEN))
+    of_the_rest = select(held.c.group_id).outerjoin(questions, questions.c.id == held.c.question_id).distinct()
+    answered = set(connection.execute(of_the_rest.where(questions.c.parent_id.is_(None))).scalars())
+    _set_state(connection, sorted(answered), GroupState.ANSWERED, groups.c.state != GroupState.REPLACED)
+    rest = [group_id for group_id in group_ids if group_id not in answered]
+    _set_state(connection, rest, GroupState.OPEN, groups.c.state == GroupState.ANSWERED)
+
+
+def _set_state(connection: Connection, group_ids: Sequence[int], state: GroupState, where: ColumnElement[bool]) -> None:
+    if group_ids:
+        these = among(connection, groups.c.id, group_ids)
+        connection.execute(update(groups).where(these, where).values(state=state))
 
 
 def known(said: pl.DataFrame, dimensions: Sequence[Dimension]) -> pl.DataFrame:
@@ -321,20 +319,18 @@ def standing(group_ids: Sequence[int] | None = None, *, before: int | None = Non
     message speaks of the whole group, whatever they said before.
     """
     about = (annotations.c.group_id, annotations.c.annotator, annotations.c.dimension)
-    wanted: list[ColumnElement[bool]] = [] if group_ids is None else [annotations.c.group_id.in_(group_ids)]
-    wanted += [] if before is None else [annotations.c.id < before]
-    newest = select(func.max(annotations.c.id).label("id")).where(*wanted).group_by(*about, annotations.c.message)
-    general = select(*about, func.max(annotations.c.id).label("id")).group_by(*about)
-    general = general.where(annotations.c.message.is_(None), *wanted)
-    last, since = newest.subquery(), general.subquery()
-    same = [since.c[column.name] == column for column in about]
-    return (
-        select(annotations.c.id)
-        .join(last, last.c.id == annotations.c.id)
-        .outerjoin(since, and_(*same))
-        .where(annotations.c.label.is_not(None), annotations.c.id >= func.coalesce(since.c.id, 0))
-        .subquery()
-    )
+    general = case((annotations.c.message.is_(None), annotations.c.id))
+    newest = func.max(annotations.c.id).over(partition_by=(*about, annotations.c.message))
+    since = func.max(general).over(partition_by=about)
+    # Windows, not joins: what a planner expects of a table that was empty a moment ago makes a join quadratic.
+    said = select(annotations, newest.label("newest"), func.coalesce(since, 0).label("since"))
+    if group_ids is not None:
+        said = said.where(annotations.c.group_id.in_(group_ids))
+    if before is not None:
+        said = said.where(annotations.c.id < before)
+    each = said.subquery()
+    holds = (each.c.id == each.c.newest) & (each.c.id >= each.c.since) & each.c.label.is_not(None)
+    return select(each.c.id, each.c.group_id, each.c.annotator, each.c.question_id).where(holds).subquery()
 
 
 def kept_message(text: str | None) -> str | None:

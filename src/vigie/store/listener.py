@@ -76,15 +76,23 @@ class Listener:
             if newest > self._last or not self._held.width:
                 new = frame(connection, spoken().where(annotations.c.id > self._last))
                 together = pl.concat([self._held, new]) if self._held.width else new
-                self._held, self._last = _standing(together), newest
+                self._held, self._last = standing(together).filter(pl.col("label").is_not_null()), newest
             return heard(_counted(connection, self._held))
 
 
-def _standing(rows: pl.DataFrame) -> pl.DataFrame:
-    """Return the rows that hold, oldest first, as `annotations.standing` selects them."""
+def standing(rows: pl.DataFrame) -> pl.DataFrame:
+    """Return the last that each person said about a message and a dimension, as `annotations.standing` selects it.
+
+    Who says or takes back something without naming a message speaks of the whole group, whatever they said before.
+
+    Parameters
+    ----------
+    rows
+        What was said, oldest first: ``id``, ``group_id``, ``annotator``, ``dimension``, ``message``, and what else there is.
+    """
     newest = rows.unique([*_ABOUT, "message"], keep="last", maintain_order=True)
     general = pl.col("id").filter(pl.col("message").is_null()).max().over(_ABOUT)
-    return newest.filter(pl.col("label").is_not_null(), pl.col("id") >= general.fill_null(0))
+    return newest.filter(pl.col("id") >= general.fill_null(0))
 
 
 def _counted(connection: Connection, rows: pl.DataFrame) -> pl.DataFrame:
