@@ -4,29 +4,14 @@ from pathlib import Path
 
 import pytest
 
+from command_fixtures import TOML
 from vigie.app import DeadLetters, Project
 from vigie.cli.dead_letters import summary, told
 from vigie.errors import SettingsError
 
-TOML = """
-[[dimensions]]
-name = "severity"
-labels = ["info", "error"]
-default = "info"
-
-[sources.logs]
-type = "files"
-path = "in.jsonl"
-text_fields = ["{field}"]
-
-[sinks.files]
-type = "files"
-path = "out.jsonl"
-"""
-
 
 def a_project(folder: Path, field: str) -> Project:
-    (folder / "vigie.toml").write_text(TOML.format(field=field))
+    (folder / "vigie.toml").write_text(TOML.replace("msg", field))
     return Project.open(folder)
 
 
