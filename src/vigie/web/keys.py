@@ -10,7 +10,16 @@ DIGITS = "1234567890"
 LETTERS = "abcdefghilmnopqrstuvwxyzjk"
 """As they are given to labels that none of their own is left for; j and k move in the panels."""
 
-ACTIONS = {"undo": "u", "skip": "s", "flag": "f", "open": "o", "similar": "m", "guidelines": "g", "keys": "?"}
+ACTIONS = {
+    "undo": "u",
+    "skip": "s",
+    "flag": "f",
+    "open": "o",
+    "similar": "m",
+    "find": "/",
+    "guidelines": "g",
+    "keys": "?",
+}
 """What the other keys do; with Enter they never choose a label."""
 
 Pair = tuple[str, str]
@@ -22,7 +31,7 @@ def assign(dimensions: Sequence[Dimension], *, reserved: str = "") -> dict[str, 
     The first dimension takes the digits, in order. The others take letters that can be remembered: the label's first
     letter, else the first letter of another of its words, else any letter of it, else any letter. No letter depends on
     where a keyboard has it, so AZERTY, QWERTZ and QWERTY agree. Labels beyond the last free letter have no key; they
-    can be clicked.
+    are found by typing, or clicked.
 
     Parameters
     ----------

@@ -15,13 +15,15 @@ SURE_FROM = 0.9
 
 def setup(dimensions: Sequence[Dimension], goal: str, words: Words) -> dict[str, Any]:
     """Return what the desk needs besides questions."""
+    views = dimension_views(dimensions)
+    all_have_keys = all(label["key"] for view in views for label in view["labels"])
     return {
-        "dimensions": dimension_views(dimensions),
+        "dimensions": views,
         "goal": goal,
-        "actions": actions(words),
+        "actions": [one for one in actions(words) if one["name"] != "find" or not all_have_keys],
         "group_keys": group_keys(words),
         "similar_keys": similar_keys(words),
-        "texts": texts(words) | similar_texts(words),
+        "texts": texts(words) | similar_texts(words) | find_texts(words),
         "sure_from": SURE_FROM,
     }
 
@@ -37,6 +39,7 @@ def actions(words: Words) -> list[dict[str, Any]]:
             words.gettext("More like this"),
             words.gettext("Give the chosen labels to similar messages as well"),
         ),
+        "find": (words.gettext("Find"), words.gettext("Choose a label by typing a part of its name")),
         "guidelines": (words.gettext("Guidelines"), words.gettext("What each label means")),
         "keys": (words.gettext("Keys"), words.gettext("This overview")),
     }
@@ -46,7 +49,7 @@ def actions(words: Words) -> list[dict[str, Any]]:
             "key": ACTIONS[name],
             "text": text,
             "explained": explained,
-            "needs_question": name in {"skip", "flag", "open", "similar"},
+            "needs_question": name in {"skip", "flag", "open", "similar", "find"},
         }
         for name, (text, explained) in named.items()
     ]
@@ -136,6 +139,16 @@ def similar_texts(words: Words) -> dict[str, str]:
         "similar_same": say("the model agrees"),
         "similar_unknown": say("the model does not know yet"),
         "similar_wait": say("Looking for similar messages…"),
+    }
+
+
+def find_texts(words: Words) -> dict[str, str]:
+    """Return the texts of the panel that finds labels."""
+    say = words.gettext
+    return {
+        "find": say("Find a label"),
+        "find_hint": say("A part of its name, or of its guideline"),
+        "find_none": say("No label is called so."),
     }
 
 

@@ -7,6 +7,8 @@ from vigie.web.frame import STATIC
 
 THEME = (STATIC / "theme.css").read_text(encoding="utf-8")
 TEXT = [(ink, ground) for ink in ("ink", "muted") for ground in ("paper", "surface", "sunken")] + [
+    ("ink", "accent-soft"),
+    ("muted", "accent-soft"),
     ("accent", "paper"),
     ("accent", "surface"),
     ("accent-ink", "accent"),

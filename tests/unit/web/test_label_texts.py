@@ -6,7 +6,7 @@ import pytest
 from builders import a_dimension
 from vigie.web.desk import Applied
 from vigie.web.keys import ACTIONS
-from vigie.web.label_texts import actions, applied_text, group_keys, setup, similar_texts, texts
+from vigie.web.label_texts import actions, applied_text, find_texts, group_keys, setup, similar_texts, texts
 from vigie.web.words import LANGUAGES, words_in
 
 EN, FR = words_in("en"), words_in("fr")
@@ -15,7 +15,7 @@ NAMES = re.compile(r"\{(\w+)\}")
 
 def every_text(language: str) -> dict[str, str]:
     words = words_in(language)
-    return texts(words) | similar_texts(words)
+    return texts(words) | similar_texts(words) | find_texts(words)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -35,8 +35,10 @@ def test_texts_when_translated_then_hardly_any_is_left_in_english() -> None:
     assert same <= {"audit", "message", "similar_same"}, same
 
 
-def test_texts_when_both_panels_are_joined_then_none_hides_another() -> None:
-    assert texts(EN).keys() & similar_texts(EN).keys() == set()
+def test_texts_when_all_panels_are_joined_then_none_hides_another() -> None:
+    panels = [texts(EN), similar_texts(EN), find_texts(EN)]
+
+    assert sum(map(len, panels)) == len(every_text("en"))
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -93,3 +95,12 @@ def test_applied_text_when_in_french_then_none_is_singular() -> None:
 
 def an_applied(wanted: int, taken: int) -> Applied:
     return Applied(wanted, taken, [])
+
+
+def test_setup_when_every_label_has_a_key_then_there_is_no_need_to_find_one() -> None:
+    few, many = a_dimension(), a_dimension("intent", [f"intent {n}" for n in range(77)])
+
+    names = [[one["name"] for one in setup([one], "", EN)["actions"]] for one in (few, many)]
+
+    assert "find" not in names[0]
+    assert names[1] == list(ACTIONS)

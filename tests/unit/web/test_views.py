@@ -202,7 +202,13 @@ def test_setup_when_made_then_actions_have_their_keys() -> None:
     keys = [action["key"] for action in setup([a_dimension()], "goal", EN)["actions"]]
 
     assert keys == ["u", "s", "f", "o", "m", "g", "?"]
-    assert [action["name"] for action in actions(EN) if action["needs_question"]] == ["skip", "flag", "open", "similar"]
+    assert [action["name"] for action in actions(EN) if action["needs_question"]] == [
+        "skip",
+        "flag",
+        "open",
+        "similar",
+        "find",
+    ]
 
 
 def test_group_view_when_messages_are_kept_then_each_can_be_excepted_unless_it_is_too_long() -> None:

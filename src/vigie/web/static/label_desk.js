@@ -1,6 +1,6 @@
 // The label page's desk. Questions are delivered ahead, so a key press shows the next one at once, without the network;
 // replies wait in an outbox, kept in the browser's storage, until the server says that they are stored.
-import { enterIsTaken, group, isForPage, keyOf, memory, neighbour, outbox, similar, template } from "vigie-desk";
+import { enterIsTaken, find, group, isForPage, keyOf, memory, neighbour, outbox, similar, template } from "vigie-desk";
 
 const SAME_KEY_MS = 250; // a key pressed twice by accident comes again within this; nobody reads a message that fast
 const DOUBLE_CLICK_MS = 400;
@@ -8,7 +8,7 @@ const NOTICE_MS = 6000;
 
 export default {
   template,
-  mixins: [group, similar],
+  mixins: [find, group, similar],
   props: { setup: Object },
   data() {
     return {
@@ -51,7 +51,7 @@ export default {
       memory.remember("saves-on-key", value);
     },
     panel(value) {
-      for (const name of ["keys", "similar"]) {
+      for (const name of ["find", "keys", "similar"]) {
         const dialog = this.$refs[name];
         if (value === name) dialog.showModal();
         else if (dialog.open) dialog.close();
@@ -146,7 +146,7 @@ export default {
     put(question) {
       if (this.group && this.group.id !== question?.id) this.closeGroup();
       this.armed = false;
-      if (this.panel === "similar") this.panel = null;
+      if (["find", "similar"].includes(this.panel)) this.panel = null;
       this.current = question;
       this.chosen = question ? (question.chosen ?? this.predicted(question)) : {};
       this.shownAt = performance.now();
@@ -188,6 +188,7 @@ export default {
       if (name === "undo") this.$emit("undo", {});
       else if (name === "open") this.openGroup();
       else if (name === "similar") this.openSimilar();
+      else if (name === "find") this.openFind();
       else if (name === "keys" || name === "guidelines") this.panel = this.panel === name ? null : name;
       else if (this.current && !this.isDoubleClick(key)) {
         this.send(name, { labels: {} }, key);
@@ -256,7 +257,7 @@ export default {
       return found && (() => this.choose(found.dimension, found.label, key));
     },
     isAccident(key) {
-      if (["?", "g", "u", "o"].includes(key)) return false;
+      if (["?", "/", "g", "u", "o"].includes(key)) return false;
       return this.hasJustLeft(key, SAME_KEY_MS) || (this.current !== null && !this.armed);
     },
     isDoubleClick(key) {

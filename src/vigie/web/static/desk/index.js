@@ -1,3 +1,4 @@
+export { find } from "./find.js";
 export { group } from "./group.js";
 export * from "./keys.js";
 export * as memory from "./memory.js";

@@ -1,5 +1,6 @@
 // What the desk looks like. Texts of messages only ever go through {{ }}, which writes text, never markup.
 
+import { findTemplate } from "./find.js";
 import { groupTemplate } from "./group.js";
 
 const message = `
@@ -146,4 +147,5 @@ export const template = `
   ${overlays}
   ${groupTemplate}
   ${similar}
+  ${findTemplate}
 </div>`;
