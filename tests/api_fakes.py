@@ -154,12 +154,14 @@ class FakeServices:
     pushed: list[bytes] = field(default_factory=list)
     allowed_hosts: tuple[str, ...] = ()
     max_message_bytes: int = 1000
+    max_inbox: int = 50
 
     @property
     def settings(self) -> Any:
         return SimpleNamespace(
             web=SimpleNamespace(allowed_hosts=self.allowed_hosts),
             stream=SimpleNamespace(max_message_bytes=self.max_message_bytes),
+            pool=SimpleNamespace(max_inbox=self.max_inbox),
         )
 
     def predict(self, texts: Sequence[str]) -> list[Prediction]:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import httpx
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
@@ -480,7 +481,7 @@ def test_pages_when_the_application_has_routes_then_they_are_not_shadowed(stage:
 def test_overview_when_messages_flow_then_numbers_and_charts_move(stage: Stage, visitor: Callable[..., Page]) -> None:
     page = visitor(f"{stage.url}/overview")
     total = page.locator(".tile b").first
-    expect(total).to_have_text(re.compile(r"2,18\d,\d{3}"))
+    expect(total).to_have_text(re.compile(r"2,\d{3},\d{3}"))
     expect(page.locator(".js-plotly-plot .main-svg").first).to_be_visible()
     before, drawn = total.inner_text(), page.locator(".js-plotly-plot").first.inner_html()
 
@@ -703,3 +704,24 @@ def test_label_when_an_answer_is_doubted_then_the_earlier_one_is_chosen_and_ente
 
     assert eventually(lambda: stage.labelling.n_answers() == 1)
     assert stage.labelling.given[0][3] == {"severity": "critical", "event_type": "Security", "category": "Data"}
+
+
+@pytest.mark.parametrize(
+    ("locale", "words"),
+    [("en-GB", "There is no such page."), ("fr-FR", "Cette page n\N{RIGHT SINGLE QUOTATION MARK}existe pas.")],
+)
+def test_pages_when_there_is_no_such_page_then_it_is_said_in_the_language_of_the_visitor(
+    stage: Stage, visitor: Callable[..., Page], locale: str, words: str
+) -> None:
+    page = visitor(f"{stage.url}/nowhere", locale=locale)
+
+    expect(page.get_by_role("heading", level=1)).to_have_text(words)
+    page.locator(".nothing a").click()
+    armed(page)
+
+
+def test_pages_when_a_program_asks_for_none_of_them_then_it_gets_json(stage: Stage) -> None:
+    answer = httpx.get(f"{stage.url}/nowhere", headers={"Accept": "application/json"})
+
+    assert (answer.status_code, answer.json()) == (404, {"detail": "Not Found"})
+    assert httpx.get(f"{stage.url}/nowhere", headers={"Accept": "text/html"}).status_code == 404

@@ -63,6 +63,7 @@ def inbox(services: "Services") -> APIRouter:
         """
         messages = _messages(content_type(request), raw)
         _check_sizes(messages, services.settings.stream.max_message_bytes)
+        _check_number(messages, services.settings.pool.max_inbox)
         try:
             return reply({"accepted": services.push(messages)}, status=202)
         except InboxFullError as error:
@@ -133,6 +134,13 @@ def _lines(raw: bytes) -> Iterator[tuple[str, bytes]]:
             raise RefusedError(400, f"{where} is not UTF-8: byte {error.start} is 0x{line[error.start]:02x}") from error
         if not blank:
             yield where, line.rstrip(b"\r")
+
+
+def _check_number(messages: list[bytes], max_messages: int) -> None:
+    if len(messages) > max_messages:
+        raise RefusedError(
+            413, f"the body holds {len(messages)} messages; expected at most {max_messages} at once (pool.max_inbox)"
+        )
 
 
 def _check_sizes(messages: list[bytes], max_bytes: int) -> None:

@@ -67,6 +67,8 @@ def predict(
                 advance(output.len() + dead_letters.height)
     finally:
         opened.close()
+    if n_dead > _NAMED:
+        logger.warning("%s messages in all cannot be read; the others are labelled", f"{n_dead:,}")
     raise typer.Exit(FAILURE if n_dead else OK)
 
 
@@ -154,7 +156,7 @@ def complain(dead_letters: "pl.DataFrame", *, n_before: int) -> None:
             place = f"{'line' if kind_of(Path(stream)) == 'lines' else 'row'} {line} of {stream}"
             logger.warning("%s cannot be read: %s", place, error.replace("in text_fields", "with --text"))
         elif n == _NAMED:
-            logger.warning("there are more that cannot be read; the others are labelled")
+            logger.warning("there are more that cannot be read")
 
 
 def _warn_without_model(project: "Project") -> None:

@@ -66,6 +66,9 @@ def stream(
     """
     logs.set_up("stream", as_json=log_json, debug=debug)
     if workers > 1:
+        from vigie.settings import load  # noqa: PLC0415 — as below
+
+        load(project)  # what is wrong there is said once, not by each process
         flags = {"--until-end": until_end, "--json": as_json, "--debug": debug, "--log-json": log_json}
         options = [*(f"--source={name}" for name in source or ()), *(flag for flag, given in flags.items() if given)]
         raise typer.Exit(several(project, range(instance, instance + workers), options))

@@ -2,10 +2,13 @@
 
 from typing import TYPE_CHECKING
 
-from fastapi import FastAPI
+from fastapi import FastAPI, Request, Response
+from fastapi.exception_handlers import http_exception_handler
+from nicegui import Client, ui
 from nicegui import app as pages
-from nicegui import ui
+from starlette.exceptions import HTTPException
 
+from vigie.web.elements import Tag
 from vigie.web.frame import STATIC, STATIC_URL, current_visit, frame
 from vigie.web.label_page import Desks, LabelPage
 from vigie.web.live import Shared
@@ -52,6 +55,15 @@ def add(app: FastAPI, services: "Services", secret: str) -> None:
         with frame(services, seen_by, "/try", seen_by.words.gettext("Try")):
             TryPage(services, seen_by)
 
+    @pages.exception_handler(404)
+    async def missing(request: Request, error: HTTPException) -> Response:
+        """Say that there is no such page: to people in their language, to programs in JSON."""
+        if "text/html" not in request.headers.get("accept", ""):
+            return await http_exception_handler(request, error)
+        with Client(ui.page("", dark=None), request=request) as client:
+            _say_missing(services)
+        return client.build_response(request, 404)
+
     pages.on_shutdown(desks.close)
     pages.add_static_files(STATIC_URL, STATIC, max_cache_age=31_536_000)
     ui.run_with(
@@ -64,3 +76,12 @@ def add(app: FastAPI, services: "Services", secret: str) -> None:
         storage_secret=secret,
         show_welcome_message=False,
     )
+
+
+def _say_missing(services: "Services") -> None:
+    seen_by = current_visit(services)
+    say = seen_by.words.gettext
+    with frame(services, seen_by, "", say("No such page")), Tag("section", "nothing"):
+        Tag("h1", text=say("There is no such page."))
+        with Tag("p"):
+            Tag("a", text=say("Go and label"), href="/")

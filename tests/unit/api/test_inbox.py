@@ -75,6 +75,7 @@ def test_push_when_the_lines_are_plain_text_then_each_that_is_not_blank_is_a_mes
         (b"", PLAIN, 422, "the body holds no message"),
         (b"a=b", {"Content-Type": "application/x-www-form-urlencoded"}, 415, "the content type is 'application/x-"),
         (b"a", {"Content-Type": ""}, 415, "the content type is 'missing'; expected one of application/json"),
+        (b"a\n" * 51, PLAIN, 413, "the body holds 51 messages; expected at most 50 at once (pool.max_inbox)"),
         (b'["a", "' + b"x" * 1001 + b'"]', JSON, 413, "message 2 has 1001 bytes; expected at most 1000"),
     ],
 )

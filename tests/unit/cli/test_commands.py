@@ -259,6 +259,15 @@ def test_main_when_debugging_then_it_shows_where_as_well(
     assert "Traceback" in capsys.readouterr().err
 
 
+def test_stream_when_several_are_to_start_with_wrong_settings_then_it_is_said_once(tmp_path: Path) -> None:
+    (tmp_path / "vigie.toml").write_text("[stream]\nbatch = 0\n")
+
+    found = run(tmp_path, "stream", "--workers", "3")
+
+    assert isinstance(found.exception, SettingsError)
+    assert found.output == ""
+
+
 @pytest.mark.parametrize(
     "words",
     [("trian",), ("predict", "--nope"), ("stream", "--workers", "0"), ("web", "--port", "70000"), ("simulate",)],

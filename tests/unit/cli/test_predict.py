@@ -114,7 +114,14 @@ def test_predict_when_many_messages_cannot_be_read_then_only_the_first_are_named
 
     said = [record.getMessage() for record in caplog.records]
     assert said[:5] == [f"line {n} of a.log cannot be read: reason {n}" for n in (1, 2, 3, 4, 1)]
-    assert said[5:] == ["there are more that cannot be read; the others are labelled"]
+    assert said[5:] == ["there are more that cannot be read"]
+
+
+def test_predict_when_many_messages_cannot_be_read_then_their_number_is_said_in_the_end(folder: Path) -> None:
+    found = predicted(folder, b'{"message": "disk 3 failed"}\n' + b'{"other": 1}\n' * 7, "lines.jsonl")
+
+    assert len(rows(found.stdout)) == 1
+    assert found.stderr.rstrip().endswith("7 messages in all cannot be read; the others are labelled")
 
 
 def complaints(found: Any) -> list[str]:
