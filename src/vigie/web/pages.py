@@ -55,15 +55,7 @@ def add(app: FastAPI, services: "Services", secret: str) -> None:
         with frame(services, seen_by, "/try", seen_by.words.gettext("Try")):
             TryPage(services, seen_by)
 
-    @pages.exception_handler(404)
-    async def missing(request: Request, error: HTTPException) -> Response:
-        """Say that there is no such page: to people in their language, to programs in JSON."""
-        if "text/html" not in request.headers.get("accept", ""):
-            return await http_exception_handler(request, error)
-        with Client(ui.page("", dark=None), request=request) as client:
-            _say_missing(services)
-        return client.build_response(request, 404)
-
+    _add_missing(services)
     pages.on_shutdown(desks.close)
     pages.add_static_files(STATIC_URL, STATIC, max_cache_age=31_536_000)
     ui.run_with(
@@ -78,10 +70,17 @@ def add(app: FastAPI, services: "Services", secret: str) -> None:
     )
 
 
-def _say_missing(services: "Services") -> None:
-    seen_by = current_visit(services)
-    say = seen_by.words.gettext
-    with frame(services, seen_by, "", say("No such page")), Tag("section", "nothing"):
-        Tag("h1", text=say("There is no such page."))
-        with Tag("p"):
-            Tag("a", text=say("Go and label"), href="/")
+def _add_missing(services: "Services") -> None:
+    @pages.exception_handler(404)
+    async def missing(request: Request, error: HTTPException) -> Response:
+        """Say that there is no such page: to people in their language, to programs in JSON."""
+        if "text/html" not in request.headers.get("accept", ""):
+            return await http_exception_handler(request, error)
+        with Client(ui.page("", dark=None), request=request) as client:
+            seen_by = current_visit(services)
+            say = seen_by.words.gettext
+            with frame(services, seen_by, "", say("No such page")), Tag("section", "nothing"):
+                Tag("h1", text=say("There is no such page."))
+                with Tag("p"):
+                    Tag("a", text=say("Go and label"), href="/")
+        return client.build_response(request, 404)
