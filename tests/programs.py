@@ -89,7 +89,7 @@ def roles(pid: int) -> dict[str, psutil.Process]:
     return {role: process for process in psutil.Process(pid).children() if (role := role_of(process))}
 
 
-def until(look: Callable[[], T], *, seconds: float = 60.0) -> T:
+def until(look: Callable[[], T], *, seconds: float = 120.0) -> T:
     """Look until there is something, and return it."""
     deadline = time.monotonic() + seconds
     while not (found := look()):

@@ -358,7 +358,7 @@ def test_label_when_the_server_goes_away_then_answers_wait_and_are_sent_when_it_
     expect(page.locator(".desk .banner")).to_contain_text("2 answers are not sent yet")
 
     with fake_process(port):
-        expect(page.locator(".figure .answers")).to_have_text("39", timeout=20_000)
+        expect(page.locator(".figure .answers")).to_have_text("39")
         assert page.evaluate("localStorage.getItem('vigie.outbox')") == "[]"
 
 
@@ -388,7 +388,7 @@ def wait_for_port(port: int) -> None:
         except httpx.TransportError:
             return False
 
-    assert eventually(answers, seconds=30)
+    assert eventually(answers)
 
 
 def test_pages_when_a_language_is_chosen_then_all_of_them_keep_it(stage: Stage, visitor: Callable[..., Page]) -> None:

@@ -4,6 +4,7 @@ import random
 import signal
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -34,9 +35,10 @@ def role(name: str, folder: Path) -> psutil.Process:
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         for process in psutil.Process().children(recursive=True):
-            arguments = process.cmdline() if process.is_running() and process.status() != "zombie" else []
-            if name in arguments and str(folder) in arguments:
-                return process
+            with suppress(psutil.Error):  # it may end while it is looked at
+                arguments = process.cmdline()
+                if name in arguments and str(folder) in arguments:
+                    return process
         time.sleep(0.1)
     raise TimeoutError(f"{name} does not run")
 

@@ -107,7 +107,7 @@ def wait_for_batches(worker: subprocess.Popen[str], n: int) -> None:
 
 def end(worker: subprocess.Popen[str], how: signal.Signals = signal.SIGKILL) -> int:
     worker.send_signal(how)
-    worker.communicate(timeout=15)
+    worker.communicate(timeout=60)
     return worker.returncode
 
 

@@ -161,6 +161,6 @@ wished = Ending()
 threading.Thread(target=wished.insist, args=(0.1,), daemon=True).start()
 wished.ask(75)
 wished.ask(1)
-threading.Event().wait(30)
+threading.Event().wait(300)
 """
-    assert subprocess.run([sys.executable, "-c", code], timeout=20, check=False).returncode == RESTART
+    assert subprocess.run([sys.executable, "-c", code], timeout=90, check=False).returncode == RESTART
