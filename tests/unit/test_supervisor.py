@@ -69,7 +69,7 @@ def running(supervisor: Supervisor) -> Iterator[list[int]]:
         yield codes
     finally:
         supervisor.stop()
-        thread.join(20)
+        thread.join(60)
         assert not thread.is_alive()
 
 

@@ -153,15 +153,15 @@ def test_board_when_the_roles_log_json_then_every_line_is_json(capsys: pytest.Ca
 
 def test_board_when_the_pages_answer_then_it_is_told() -> None:
     with a_server() as port, a_board(port=port)[0] as board:
-        assert board.served.wait(10)
+        assert board.served.wait(60)
 
 
 def test_board_when_in_a_terminal_then_the_last_line_shows_figures() -> None:
     with a_server() as port:
         board, written = a_board(terminal=True, port=port)
         with board:
-            assert board.served.wait(10)
-            deadline = time.monotonic() + 10
+            assert board.served.wait(60)
+            deadline = time.monotonic() + 60
             while "21 answers" not in plain(written) and time.monotonic() < deadline:
                 time.sleep(0.05)
 

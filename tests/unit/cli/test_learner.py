@@ -17,7 +17,7 @@ class FakeLearner:
         self.niceness = niceness
         if self._error:
             raise self._error
-        self.stopped = stop.wait(20)
+        self.stopped = stop.wait(120)
 
 
 def test_work_when_it_is_wished_to_end_then_the_learner_stops_and_was_nice_to_others() -> None:

@@ -62,7 +62,7 @@ def test_ending_when_a_signal_comes_then_exits_with_its_code_and_the_old_handler
 
     with pytest.raises(typer.Exit) as left, ending() as wished:  # noqa: PT012 — the exit comes with the block's end
         os.kill(os.getpid(), number)
-        assert wished.wait(5)
+        assert wished.wait(60)
 
     assert left.value.exit_code == code
     assert signal.getsignal(number) is before
@@ -119,7 +119,7 @@ def test_present_when_a_role_runs_then_it_says_so_and_takes_leave() -> None:
     roster = FakeRoster()
 
     with present(roster, "web", lambda: {"n": 1}):  # type: ignore[arg-type]
-        assert roster.heard.wait(5)
+        assert roster.heard.wait(60)
 
     ((role, instance, details),) = roster.beats
     assert (role, details) == ("web", {"n": 1})
@@ -132,7 +132,7 @@ def test_present_when_the_database_is_away_then_the_role_goes_on() -> None:
     roster.away = True
 
     with present(roster, "web"):  # type: ignore[arg-type]
-        assert roster.heard.wait(5)
+        assert roster.heard.wait(60)
 
 
 def test_kept_up_to_date_when_the_first_look_fails_then_the_project_is_still_closed() -> None:

@@ -27,7 +27,7 @@ class FakeWorker:
         if self._work:
             self._work()
             return
-        self.stopped = stop.wait(20)
+        self.stopped = stop.wait(120)
 
 
 def a_report(source: str = "files", n_messages: int = 3, n_dead_letters: int = 1) -> BatchReport:

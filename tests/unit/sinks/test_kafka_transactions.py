@@ -244,7 +244,7 @@ def test_commit_when_adding_offsets_hangs_then_it_gives_up_and_a_new_producer_go
     made: list[ScriptedProducer], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     go_on = threading.Event()
-    monkeypatch.setattr(ScriptedProducer, "send_offsets_to_transaction", lambda *_: go_on.wait(30))
+    monkeypatch.setattr(ScriptedProducer, "send_offsets_to_transaction", lambda *_: go_on.wait(120))
     made_of = transactions(0.1)
     made_of.begin()
 

@@ -1,5 +1,6 @@
 import json
 import math
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -40,7 +41,7 @@ def texts(frame: pl.DataFrame) -> list[str]:
     return [json.loads(payload)["message"] for payload in frame["payload"]]
 
 
-def read(source: LokiSource, n: int, seconds: float = 10) -> list[str]:
+def read(source: LokiSource, n: int, seconds: float = 60) -> list[str]:
     found: list[str] = []
     deadline = time.monotonic() + seconds
     while len(found) < n and time.monotonic() < deadline:
@@ -179,26 +180,27 @@ def test_poll_when_loki_is_busy_then_waits_and_loses_nothing(loki_server, make) 
 def test_poll_when_loki_is_slow_then_it_returns_in_time(make, monkeypatch) -> None:
     source = make()
     source.open([])
-    monkeypatch.setattr(source._pages, "read", lambda *_: time.sleep(1) or pytest.fail("nobody waits for this"))
-    started = time.monotonic()
+    answers = threading.Event()
+    monkeypatch.setattr(source._pages, "read", lambda *_: answers.wait(60) or pytest.fail("nobody waits for this"))
     assert source.poll(10, 0.1).is_empty()
-    assert time.monotonic() - started < 0.8
+    assert not answers.is_set()
+    answers.set()
 
 
 def test_tail_when_it_listens_then_new_and_late_lines_come_long_before_the_next_query(loki_server, make) -> None:
     now = time.time_ns()
     loki_server.put((now - 5 * SECOND, "first"))
-    source = make(tail=True, poll_seconds=30)
+    source = make(tail=True, poll_seconds=600)
     source.open([])
     assert read(source, 1) == ["first"]
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 60
     while not loki_server.n_tails and time.monotonic() < deadline:
         time.sleep(0.01)
     source.poll(10, 0.2)
     loki_server.put((now, "new"))
-    assert read(source, 1, 5) == ["new"]
+    assert read(source, 1) == ["new"]
     loki_server.put((now - 7 * SECOND, "late"))
-    assert read(source, 1, 5) == ["late"]
+    assert read(source, 1) == ["late"]
 
 
 def test_committed_when_much_was_read_then_memory_is_let_go(loki_server, make) -> None:

@@ -8,7 +8,7 @@ from vigie.loki import Access
 from vigie.sources.loki_tail import Tail, oldest
 
 
-def until(condition: Callable[[], object], seconds: float = 10) -> None:
+def until(condition: Callable[[], object], seconds: float = 60) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "it never came to that"

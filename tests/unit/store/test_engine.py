@@ -234,7 +234,7 @@ def test_audit_draws_when_added_by_many_threads_then_none_is_lost(address: str) 
         barrier = threading.Barrier(4)
 
         def draw(_: int) -> None:
-            barrier.wait(10)
+            barrier.wait(60)
             store.audit.draw([a, b, a, 999])
 
         with ThreadPoolExecutor(4) as threads:

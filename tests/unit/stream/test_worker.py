@@ -227,7 +227,7 @@ def test_run_when_told_to_stop_then_it_stops_after_the_batch() -> None:
 
 def test_run_when_told_to_stop_while_it_waits_then_it_stops_at_once() -> None:
     stop, sink = threading.Event(), ListSink()
-    sink.failures = {"open": [UnavailableError("away", retry_after_seconds=60.0)]}
+    sink.failures = {"open": [UnavailableError("away", retry_after_seconds=600.0)]}
     worker = a_worker(ScriptedSource(b"a"), sink)
     thread = threading.Thread(target=worker.run, args=[stop])
     thread.start()
@@ -235,7 +235,7 @@ def test_run_when_told_to_stop_while_it_waits_then_it_stops_at_once() -> None:
         time.sleep(0.01)
 
     stop.set()
-    thread.join(5)
+    thread.join(60)
 
     assert not thread.is_alive()
     assert worker.problem == "away"
@@ -313,7 +313,7 @@ def test_run_when_much_is_waiting_then_a_batch_is_committed_while_the_next_is_pr
 
     class WaitingSink(ListSink):
         def commit(self, positions: Sequence[Position], membership: object | None) -> None:
-            assert second_is_processed.wait(10)
+            assert second_is_processed.wait(60)
             super().commit(positions, membership)
 
     def process(batch: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:

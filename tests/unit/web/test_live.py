@@ -60,7 +60,7 @@ def test_latest_when_a_page_goes_away_then_the_others_still_get_it() -> None:
     release = threading.Event()
 
     async def work() -> int:
-        shared = Shared(lambda: release.wait(5) and 7, clock=Clock())
+        shared = Shared(lambda: release.wait(60) and 7, clock=Clock())
         gone = asyncio.ensure_future(shared.latest())
         stays = shared.latest()
         await asyncio.sleep(0)
