@@ -294,9 +294,11 @@ class LokiSource:
         self._wake.set()
 
     def _settle(self) -> None:
-        """Wait for the query under way, and forget what it gave."""
+        """Wait for the query under way, and forget what it gave; one that takes long closes its own connection."""
         if self._reading is not None:
-            self._reading.wait(1.0)
+            if not self._reading.wait(1.0):
+                self._reading.abandon(self._pages.close)
+                self._pages = self._pages.anew()
             self._reading = None
 
     def _leave(self, rows: Sequence[_Row]) -> pl.DataFrame:
@@ -324,11 +326,21 @@ class _Reading:
         self._done = threading.Event()
         self._fresh: list[Fresh] = []
         self._problem: BaseException | None = None
+        self._lock = threading.Lock()
+        self._last: Callable[[], object] | None = None
         threading.Thread(target=self._run, daemon=True).start()
 
     def wait(self, timeout_seconds: float) -> bool:
         """Return whether it is done."""
         return self._done.wait(timeout_seconds)
+
+    def abandon(self, last: Callable[[], object]) -> None:
+        """Call `last` when it is done, which may be now; nobody waits for it any more."""
+        with self._lock:
+            self._last = last
+            if not self._done.is_set():
+                return
+        last()
 
     def result(self) -> list[Fresh]:
         """Return what was read, or raise what went wrong."""
@@ -341,7 +353,11 @@ class _Reading:
             self._fresh = self._read()
         except BaseException as problem:  # noqa: BLE001  the poll that waits for it raises it
             self._problem = problem
-        self._done.set()
+        with self._lock:
+            self._done.set()
+            last = self._last
+        if last is not None:
+            last()
 
 
 def _resumed(positions: Sequence[Position]) -> int | None:

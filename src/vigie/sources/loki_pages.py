@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping
 from hashlib import blake2b
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import httpx
 import orjson
@@ -84,6 +84,10 @@ class Pages:
         if self._client is not None:
             self._client.close()
             self._client = None
+
+    def anew(self) -> Self:
+        """Return the same without a connection."""
+        return type(self)(self._access, self._query, page_entries=self._limit)
 
     def _ask(self, start: int, end: int, limit: int) -> list[dict[str, Any]] | int:
         """Return the streams of one answer, or how many entries the server allows where that is fewer than `limit`."""

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import polars as pl
 
 from vigie.labels import Route
-from vigie.web.formats import percent
+from vigie.web.formats import percent, shortened
 from vigie.web.words import Words
 
 Figure = dict[str, Any]
@@ -29,6 +29,8 @@ DOTTED = {"color": "#7b858e", "width": 1, "dash": "dot"}
 OTHERS_COLOUR = "#7b858e"
 SHOWN_BESIDE_OTHERS = 7
 """Of more labels than there are colours, so many of the most frequent have one of their own; the grey is for all others."""
+LEGEND_CHARACTERS = 20
+"""Of a label's name beside its colour: longer ones leave no room for the bars."""
 
 
 def route_names(words: Words) -> dict[str, str]:
@@ -94,7 +96,7 @@ def labels_figure(
     traces = [
         {
             **_points(full.filter(pl.col("label") == label), "count", zone),
-            "name": label,
+            "name": shortened(label, LEGEND_CHARACTERS),
             "type": "bar",
             "marker": {"color": colour},
             "hovertemplate": "%{y:,.0f}",

@@ -115,6 +115,17 @@ def date_and_time(moment: datetime, language: str) -> str:
     return str(format_datetime(moment, "d MMM HH:mm", locale=language))
 
 
+def shortened(text: str, most: int) -> str:
+    """Return a text of at most `most` characters, its end cut off where it has more.
+
+    Examples
+    --------
+    >>> shortened("balance not updated", 12), shortened("age limit", 12)
+    ('balance not…', 'age limit')
+    """
+    return text if len(text) <= most else text[: most - 1].rstrip() + "…"
+
+
 def _whole(share: float) -> float:
     """Return a share in whole percent; never 0 or 1 unless it is exactly that."""
     return share if share in {0, 1} else min(max(round(share, 2), 0.01), 0.99)

@@ -13,6 +13,7 @@ from vigie.errors import SettingsError, UnavailableError
 from vigie.messages import Position
 from vigie.parameters import call
 from vigie.sources.loki import LokiSource
+from vigie.sources.loki_pages import Pages
 
 
 @pytest.fixture
@@ -185,6 +186,28 @@ def test_poll_when_loki_is_slow_then_it_returns_in_time(make, monkeypatch) -> No
     assert source.poll(10, 0.1).is_empty()
     assert not answers.is_set()
     answers.set()
+
+
+def test_close_when_a_query_is_under_way_then_it_keeps_no_connection_when_it_ends(
+    loki_server, make, monkeypatch
+) -> None:
+    source = make()
+    source.open([])
+    pages, go_on = source._pages, threading.Event()
+    read, closed = pages.read, threading.Event()
+    monkeypatch.setattr(pages, "read", lambda *about: go_on.wait(60) and read(*about))
+    monkeypatch.setattr(pages, "close", lambda: (Pages.close(pages), closed.set()))
+    assert source.poll(10, 0.1).is_empty()
+
+    source.close()
+    assert not closed.is_set()
+    go_on.set()
+
+    assert closed.wait(60)
+    assert pages._client is None
+    loki_server.put((time.time_ns(), "later"))
+    source.open([])
+    assert texts(source.poll(1, 60)) == ["later"]
 
 
 def test_tail_when_it_listens_then_new_and_late_lines_come_long_before_the_next_query(loki_server, make) -> None:

@@ -157,3 +157,11 @@ def test_figures_when_drawn_again_with_the_same_data_then_they_are_equal() -> No
     rows = ((after(0), "auto", 50), (after(10), "auto", 20))
 
     assert messages_until(20, *rows) == messages_until(24, *rows)
+
+
+def test_labels_figure_when_a_name_is_long_then_the_legend_leaves_room_for_the_bars() -> None:
+    names = ["balance not updated after bank transfer", "info"]
+
+    figure = labels_figure(some_labels("info"), names, until=after(10), zone=UTC, words=EN)
+
+    assert [trace["name"] for trace in figure["data"]] == ["balance not updated…", "info"]
