@@ -37,9 +37,8 @@ def free_port() -> int:
 @contextmanager
 def served() -> Iterator[Stage]:
     """Serve the pages until the block ends; one such server per process, since NiceGUI has one application."""
-    from vigie.web import install, pages
+    from vigie.web import install
 
-    pages.RECONNECT_SECONDS = 1.0
     stage, app = Stage(), FastAPI()
 
     @app.get("/healthz")

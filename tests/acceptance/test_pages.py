@@ -516,6 +516,24 @@ def test_overview_when_another_dimension_is_chosen_then_its_labels_are_drawn(
     expect(page.locator(".chart").nth(1)).to_contain_text("Heartbeat")
     expect(page.locator(".measured tbody tr")).to_have_count(4)
     expect(page.locator(".passing")).to_contain_text("a fixed threshold, without a promise")
+    expect(page).to_have_url(f"{stage.url}/overview?dimension=event_type")
+
+    page.get_by_role("button", name="6 h").click()
+    expect(page).to_have_url(f"{stage.url}/overview?dimension=event_type&minutes=360")
+    page.reload()
+
+    expect(page.get_by_role("button", name="6 h")).to_have_attribute("aria-pressed", "true")
+    expect(page.get_by_role("button", name="event_type")).to_have_attribute("aria-pressed", "true")
+    expect(page.locator(".chart").nth(1)).to_contain_text("Heartbeat")
+
+
+def test_overview_when_the_address_asks_for_what_there_is_not_then_the_first_is_shown(
+    stage: Stage, visitor: Callable[..., Page]
+) -> None:
+    page = visitor(f"{stage.url}/overview?dimension=<script>&minutes=7")
+
+    expect(page.get_by_role("button", name="15 min")).to_have_attribute("aria-pressed", "true")
+    expect(page.get_by_role("button", name="severity")).to_have_attribute("aria-pressed", "true")
 
 
 def test_overview_when_nothing_came_then_it_says_so(stage: Stage, visitor: Callable[..., Page]) -> None:

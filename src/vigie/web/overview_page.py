@@ -59,9 +59,9 @@ class OverviewPage:
         say = self._words.gettext
         spans = {minutes: _span(minutes, self._seen_by) for minutes in SPANS}
         with Tag("div", "choices"):
-            self._minutes = Choice(say("Time shown"), spans, self._refresh)
+            self._minutes = Choice("minutes", say("Time shown"), spans, self._refresh)
             names = {dimension.name: dimension.name for dimension in self._dimensions}
-            self._dimension = Choice(say("Dimension shown"), names, self._refresh)
+            self._dimension = Choice("dimension", say("Dimension shown"), names, self._refresh)
         nothing = say("Nothing came in this time.")
         with Tag("div", "charts"):
             self._messages = Chart(say("Messages per second"), nothing)

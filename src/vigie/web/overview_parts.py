@@ -1,5 +1,6 @@
 """What the overview is built of: charts, choices, and parts that are built anew when what they show has changed."""
 
+import json
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -32,11 +33,26 @@ class Chart:
 
 
 class Choice:
-    """A row of buttons of which one is pressed."""
+    """A row of buttons of which one is pressed; the page's address says which, so that a reload and a link keep it.
 
-    def __init__(self, title: str, options: dict[Any, str], on_change: Callable[[], Awaitable[None]]) -> None:
-        self.value = next(iter(options))
-        self._on_change = on_change
+    Parameters
+    ----------
+    name
+        In the address.
+    title
+        For those who hear the page.
+    options
+        What the buttons say, by value.
+    on_change
+        Called once another button is pressed.
+    """
+
+    def __init__(
+        self, name: str, title: str, options: dict[Any, str], on_change: Callable[[], Awaitable[None]]
+    ) -> None:
+        asked = ui.context.client.request.query_params.get(name)
+        self.value = next((value for value in options if str(value) == asked), next(iter(options)))
+        self._name, self._on_change = name, on_change
         with Tag("div", "switch choice", role="group", aria_label=title):
             self._buttons = {value: button(text, aria_pressed="false") for value, text in options.items()}
         for value, pressed in self._buttons.items():
@@ -47,6 +63,8 @@ class Choice:
     async def _choose(self, value: Any) -> None:
         self.value = value
         self._mark()
+        set_it = f"url.searchParams.set({json.dumps(self._name)}, {json.dumps(str(value))})"
+        ui.run_javascript(f"const url = new URL(location); {set_it}; history.replaceState({{}}, '', url)")
         await self._on_change()
 
     def _mark(self) -> None:
