@@ -140,6 +140,20 @@ def test_fit_when_done_then_input_is_as_before_and_earlier_learning_forgotten(na
     assert_same(again.predict_proba(TEXTS), made(name).fit(TEXTS, LABELS).predict_proba(TEXTS))
 
 
+def test_fit_when_two_answers_of_a_dimension_contradict_each_other_about_texts_alike_then_probabilities(
+    name: str,
+) -> None:
+    texts = pl.Series([*(f"{text} {row}" for row, text in enumerate(TEXTS)), "Hello World", "hello world"])
+    labels = LABELS.with_columns(category=pl.lit(None, dtype=pl.String))
+    more = {"severity": ["info", "info"], "category": ["network", "storage"], "empty": [None, None]}
+    model = made(name).fit(texts, pl.concat([labels, pl.DataFrame(more, schema=labels.schema)]))
+
+    for proba in model.predict_proba(pl.Series(["hello world", "disk"])).values():
+        np.testing.assert_allclose(proba.sum(axis=1), 1)
+    if needs_answers(name):
+        np.testing.assert_allclose(model.predict_proba(texts)["category"], 0.5, atol=1e-6)
+
+
 def test_fit_when_label_is_unknown_or_missing_everywhere_then_error(name: str) -> None:
     model = made(name)
 

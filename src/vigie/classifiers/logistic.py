@@ -21,6 +21,7 @@ SingleArray = np.ndarray[Any, np.dtype[np.float32]]
 
 _DENSE = 1500  # rows up to which all their inner products are kept; 18 MB
 _MEMORY = 8  # past steps that shape the next one
+_FLAT = 1e-30  # a curvature that is none
 _LEAST = 5  # steps from a given start; among thousands of old rows a few new ones hardly show in the gradient
 
 
@@ -222,8 +223,8 @@ class _Memory:
         self._steps: list[tuple[FloatArray, FloatArray, FloatArray, FloatArray, FloatArray]] = []
 
     def remember(self, step: FloatArray, step_image: FloatArray, change: FloatArray, change_image: FloatArray) -> None:
-        """Keep a step and how much the gradient changed on it."""
-        inverse = 1 / np.maximum(self._stack.dot(step, change_image), 1e-30)
+        """Keep a step and how much the gradient changed on it; nothing of a problem that did not move, or by rounding only."""
+        inverse = _inverse(self._stack.dot(step, change_image))
         self._steps = [*self._steps, (step, step_image, change, change_image, inverse)][-_MEMORY:]
 
     def direction(self, gradient: FloatArray, image: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -244,8 +245,13 @@ class _Memory:
     def _scale(self, gradient: FloatArray, image: FloatArray) -> FloatArray:
         if self._steps:
             _, _, change, change_image, inverse = self._steps[-1]
-            return 1 / np.maximum(inverse * self._stack.dot(change, change_image), 1e-30)
+            return _inverse(inverse * self._stack.dot(change, change_image))
         stack, squares = self._stack, image * image * self._stack.weights[:, self._stack.owner]
         slope = stack.dot(gradient, image)
         bound = np.add.reduceat(squares.sum(axis=0), stack.starts) / 2 + stack.penalty * slope
         return slope / np.maximum(bound, 1e-30)  # the curvature of a log loss is at most 1/2
+
+
+def _inverse(curvature: FloatArray) -> FloatArray:
+    """Return one over each number, 0 for those that are none: what is solved already has no curvature but that of rounding."""
+    return np.divide(1, curvature, out=np.zeros_like(curvature), where=curvature > _FLAT)
