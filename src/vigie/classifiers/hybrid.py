@@ -1,6 +1,7 @@
 """Linear models over n-grams and sentence embeddings side by side, which know the names of the labels from the start."""
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from functools import partial
@@ -15,7 +16,7 @@ from vigie.classifiers import FloatArray
 from vigie.classifiers.calibration import IntArray
 from vigie.classifiers.centring import Centring
 from vigie.classifiers.heads import BoolArray, Head, Heads, encoded, learn, places
-from vigie.classifiers.logistic import SingleArray, inner_products, solve
+from vigie.classifiers.logistic import SingleArray, inner_products, penalty_of, solve
 from vigie.classifiers.names import NameRows
 from vigie.classifiers.saved import arrays, described, reading
 from vigie.classifiers.words import shared, without
@@ -62,6 +63,8 @@ class HybridClassifier:
         There is no such encoder.
     UnavailableError
         The encoder is not here and cannot be fetched.
+    ValueError
+        `strength` is not above 0, `meaning` is below 0, or `bits` is out of range.
     """
 
     name = "hybrid.v1"
@@ -79,6 +82,9 @@ class HybridClassifier:
         encoder_threads: int = 1,
     ) -> None:
         self.dimensions = tuple(dimensions)
+        if not 0 <= meaning < math.inf:
+            raise ValueError(f"meaning is {meaning}; expected a number of at least 0, such as 2.5")
+        self._penalty = penalty_of(strength)
         self._chosen = {"seed": seed, "strength": strength, "bits": bits, "meaning": meaning}
         self._encoder, self._n_threads = find(encoder), encoder_threads
         self._names = NameRows.of(self.dimensions)
@@ -258,7 +264,7 @@ class HybridClassifier:
         steps = _STEPS if len(rows) <= _MANY else _FEWER_STEPS if before else _FEW_STEPS
         columns = sparse.T.tocsr()
         inner, centring = inner_products(sparse, dense, columns=columns), Centring(given)
-        fit = partial(solve, centring.product(inner), penalty=1 / self._chosen["strength"], max_iterations=steps)
+        fit = partial(solve, centring.product(inner), penalty=self._penalty, max_iterations=steps)
         seed = int(self._chosen["seed"])
         heads = Heads(self.dimensions, learn(codes, weights, groups, fit, seed=seed, given=given, before=before))
         dual = centring.dual(heads.dual).astype(np.float32)

@@ -11,7 +11,7 @@ import polars as pl
 
 from vigie.classifiers import FloatArray, IntArray
 from vigie.classifiers.heads import Head, Heads, encoded, learn, places
-from vigie.classifiers.logistic import inner_products, solve
+from vigie.classifiers.logistic import inner_products, penalty_of, solve
 from vigie.classifiers.saved import arrays, described, reading
 from vigie.classifiers.words import shared
 from vigie.errors import ModelError
@@ -45,6 +45,11 @@ class LinearClassifier:
         Inverse of the penalty (scikit-learn's `C`). Of 3, 10, 30 and 100, 30 was best or next to it at 20 to 750 answers.
     bits
         Buckets per kind of n-gram, as a power of two.
+
+    Raises
+    ------
+    ValueError
+        `strength` is not above 0, or `bits` is out of range.
     """
 
     name = "linear.v1"
@@ -54,6 +59,7 @@ class LinearClassifier:
     ) -> None:
         self.dimensions = tuple(dimensions)
         self._chosen = {"seed": seed, "strength": strength, "bits": bits}
+        self._penalty = penalty_of(strength)
         self._features = HashedTfidf(bits=bits)
         self._use(Heads(self.dimensions, {}), np.zeros((0, 0), np.float32), np.zeros(0))
         self._learned = pl.Series(dtype=pl.String)
@@ -99,7 +105,7 @@ class LinearClassifier:
         groups = texts.rank("dense").to_numpy().astype(np.int64)
         rows = self._features.fit_transform(texts)
         steps = _STEPS if len(texts) <= _MANY else _FEWER_STEPS if before else _FEW_STEPS
-        fit = partial(solve, inner_products(rows), penalty=1 / self._chosen["strength"], max_iterations=steps)
+        fit = partial(solve, inner_products(rows), penalty=self._penalty, max_iterations=steps)
         seed = int(self._chosen["seed"])
         heads = Heads(self.dimensions, learn(answers, counts, groups, fit, seed=seed, before=before))
         self._learned = texts
