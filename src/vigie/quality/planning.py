@@ -89,7 +89,13 @@ class SecondLooks:
         self._details: dict[str, object] = {}
 
     def doubt(
-        self, effective: pl.DataFrame, *, labels: pl.DataFrame, held_out: HeldOut, dimensions: Sequence[Dimension]
+        self,
+        effective: pl.DataFrame,
+        *,
+        texts: pl.Series,
+        labels: pl.DataFrame,
+        held_out: HeldOut,
+        dimensions: Sequence[Dimension],
     ) -> None:
         """Look for doubtful answers, as `learner.checking.Checking` says.
 
@@ -102,8 +108,7 @@ class SecondLooks:
         began = time.monotonic()
         groups = dict(effective.select("template", "group_id").unique().iter_rows())
         found = doubts(labels, held_out, dimensions)
-        templates = labels["template"]
-        self._doubted = [Doubted(groups[templates[one.row]], one) for one in found if templates[one.row] in groups]
+        self._doubted = [Doubted(groups[texts[one.row]], one) for one in found if texts[one.row] in groups]
         self._seen = None
         problem = None if held_out else "the classifier does not cross-validate, or has too few answers"
         self._details = {"found": len(found), "seconds": round(time.monotonic() - began, 2), "problem": problem}

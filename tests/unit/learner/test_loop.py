@@ -449,7 +449,8 @@ class Checking:
         self.planned: list[tuple[int, int]] = []
         self.failure: Exception | None = None
 
-    def doubt(self, effective: pl.DataFrame, *, labels: pl.DataFrame, held_out: Any, dimensions: Any) -> None:
+    def doubt(self, effective: pl.DataFrame, *, labels: pl.DataFrame, held_out: Any, **given: Any) -> None:
+        assert len(given["texts"]) == len(labels)
         if self.failure:
             raise self.failure
         self.doubted.append((len(labels), labels.columns))
@@ -474,7 +475,7 @@ def test_step_when_a_training_ended_then_doubts_are_looked_for_once(store: Store
     learner.step()
     learner.step()
 
-    assert checking.doubted == [(9, ["severity", "template"])]
+    assert checking.doubted == [(9, ["severity"])]
     assert checking.planned[-1] == (10, store.annotations.last_id())
     assert learner.details()["doubts"] == {"found": 1}
 
@@ -511,9 +512,9 @@ def test_step_when_a_template_is_split_then_second_looks_and_savings_know_its_pa
     seen: dict[str, list[str]] = {}
 
     class Noting(Checking):
-        def doubt(self, effective: pl.DataFrame, *, labels: pl.DataFrame, held_out: Any, dimensions: Any) -> None:
+        def doubt(self, effective: pl.DataFrame, **given: Any) -> None:
             seen["doubt"] = effective["template"].to_list()
-            assert set(labels["template"]) <= set(effective["template"])
+            assert set(given["texts"]) <= set(effective["template"])
 
         def plan(self, effective: pl.DataFrame, last_id: int) -> None:
             del last_id

@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 from sqlalchemy import update
 
-from builders import a_labelled_batch
+from builders import a_dimension, a_labelled_batch
 from learner_fakes import SEVERITY
 from store_fixtures import SettableClock
 from vigie.labels import Annotation, Check, Purpose
@@ -342,14 +342,16 @@ def test_plan_when_somebody_answered_then_it_plans_again_before_the_minute_is_ov
     assert ids[0] not in [one for one, _ in waiting(store, Check.SECOND)]
 
 
-def test_doubt_when_a_label_is_out_of_place_then_the_group_is_found_by_its_template(store, ids, clock) -> None:
+@pytest.mark.parametrize("name", ["severity", "template"])
+def test_doubt_when_a_label_is_out_of_place_then_the_group_is_found_by_its_template(store, ids, clock, name) -> None:
     looks = SecondLooks(store, Shares, clock)
-    labels = pl.DataFrame({"template": [f"t{n:02}" for n in range(60)], "severity": ["info"] * 30 + ["error"] * 30})
+    dimension = a_dimension(name, SEVERITY.label_names)
+    texts, labels = pl.Series([f"t{n:02}" for n in range(60)]), pl.DataFrame({name: ["info"] * 30 + ["error"] * 30})
     proba = np.array([[0.9, 0.05, 0.05]] * 30 + [[0.05, 0.05, 0.9]] * 30)
     proba[7] = [0.02, 0.02, 0.96]
-    held = {"severity": (np.arange(60), proba)}
+    held = {name: (np.arange(60), proba)}
 
-    looks.doubt(store.annotations.effective(), labels=labels, held_out=held, dimensions=[SEVERITY])
+    looks.doubt(store.annotations.effective(), texts=texts, labels=labels, held_out=held, dimensions=[dimension])
 
     assert [one.group_id for one in looks._doubted] == [ids[7]]
     assert looks.details()["found"] == 1
@@ -361,7 +363,9 @@ def test_doubt_when_cleanlab_is_missing_then_says_what_to_install(store, ids, cl
 
     looks = SecondLooks(store, Shares, clock)
 
-    looks.doubt(store.annotations.effective(), labels=pl.DataFrame(), held_out={}, dimensions=[SEVERITY])
+    looks.doubt(
+        store.annotations.effective(), texts=pl.Series(), labels=pl.DataFrame(), held_out={}, dimensions=[SEVERITY]
+    )
 
     assert "pip install 'vigie[quality]'" in str(looks.details()["problem"])
 
@@ -370,6 +374,8 @@ def test_doubt_when_switched_off_then_nothing_is_needed(store, ids, clock, monke
     monkeypatch.setattr(planning, "is_installed", lambda: False)
     looks = SecondLooks(store, lambda: Shares(doubts=False), clock)
 
-    looks.doubt(store.annotations.effective(), labels=pl.DataFrame(), held_out={}, dimensions=[SEVERITY])
+    looks.doubt(
+        store.annotations.effective(), texts=pl.Series(), labels=pl.DataFrame(), held_out={}, dimensions=[SEVERITY]
+    )
 
     assert looks.details() == {}
