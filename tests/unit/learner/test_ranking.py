@@ -100,6 +100,12 @@ def test_first_questions_when_templates_are_near_copies_then_they_are_put_off() 
     assert [draft.group_id for draft in first_questions(groups, 3)] == [1, 3, 2]
 
 
+def test_spread_when_texts_are_very_long_then_their_beginnings_tell_them_apart() -> None:
+    stack = "frame " * 1_000
+
+    assert spread([f"{stack} one two", f"{stack} three four", "login"], np.array([3.0, 2.9, 2.0]), 3) == [0, 2, 1]
+
+
 def test_spread_when_texts_have_no_words_then_all_are_chosen_once() -> None:
     assert sorted(spread(["", "!!", "…"], np.array([1.0, 2.0, 3.0]), 5)) == [0, 1, 2]
 
