@@ -9,7 +9,7 @@ from sqlalchemy import update
 from builders import a_dimension, a_labelled_batch
 from learner_fakes import SEVERITY
 from store_fixtures import SettableClock
-from vigie.labels import Annotation, Check, Purpose
+from vigie.labels import Annotation, Check, Dimension, Purpose
 from vigie.quality import planning
 from vigie.quality.label_errors import Doubt
 from vigie.quality.planning import MAX_OPEN, PRESENT_SECONDS, REST_SECONDS, Doubted, SecondLooks, Shares, drawn
@@ -356,6 +356,37 @@ def test_doubt_when_a_label_is_out_of_place_then_the_group_is_found_by_its_templ
     assert [one.group_id for one in looks._doubted] == [ids[7]]
     assert looks.details()["found"] == 1
     assert looks.details()["problem"] is None
+
+
+def test_doubt_when_a_training_did_not_cross_validate_then_what_was_doubted_before_stays_while_it_is_asked(
+    store, ids, clock
+) -> None:
+    looks = SecondLooks(store, Shares, clock)
+    texts = pl.Series([f"t{n:02}" for n in range(60)])
+    labels = pl.DataFrame({name: ["info"] * 30 + ["error"] * 30 for name in ("severity", "topic")})
+    topic = a_dimension("topic", SEVERITY.label_names)
+
+    def doubt(held_out: dict[str, Any], *asked: Dimension) -> list[tuple[int, str]]:
+        said = store.annotations.effective()
+        looks.doubt(said, texts=texts, labels=labels, held_out=held_out, dimensions=asked)
+        return [(one.group_id, one.doubt.dimension) for one in looks._doubted or ()]
+
+    assert doubt({"severity": cross_validated(7), "topic": cross_validated(9, worse=0.001)}, SEVERITY, topic) == [
+        (ids[9], "topic"),
+        (ids[7], "severity"),
+    ]
+    assert doubt({}, SEVERITY, topic) == [(ids[9], "topic"), (ids[7], "severity")]
+    assert looks.details()["problem"] is None
+    assert doubt({"severity": cross_validated(5)}, SEVERITY, topic) == [(ids[9], "topic"), (ids[5], "severity")]
+    assert doubt({}, SEVERITY) == [(ids[5], "severity")]
+    assert doubt({}, a_dimension("severity", ("info", "warning"))) == []
+
+
+def cross_validated(wrong: int, worse: float = 0.01) -> tuple[np.ndarray, np.ndarray]:
+    """Return held-out probabilities of sixty rows, half of them info and half error, of which one is given the wrong label."""
+    proba = np.array([[0.9, 0.05, 0.05]] * 30 + [[0.05, 0.05, 0.9]] * 30)
+    proba[wrong] = [worse, worse, 1 - 2 * worse]
+    return np.arange(60), proba
 
 
 def test_doubt_when_cleanlab_is_missing_then_says_what_to_install(store, ids, clock, monkeypatch) -> None:
