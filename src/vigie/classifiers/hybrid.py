@@ -16,20 +16,18 @@ from vigie.classifiers import FloatArray
 from vigie.classifiers.calibration import IntArray
 from vigie.classifiers.centring import Centring
 from vigie.classifiers.heads import BoolArray, Head, Heads, encoded, learn, places
-from vigie.classifiers.logistic import SingleArray, inner_products, penalty_of, solve
+from vigie.classifiers.logistic import SingleArray, inner_products, n_steps, penalty_of, solve
 from vigie.classifiers.names import NameRows
-from vigie.classifiers.saved import arrays, described, reading
+from vigie.classifiers.saved import arrays, described, dimensions_of, reading
 from vigie.classifiers.words import shared, without
 from vigie.errors import ModelError
 from vigie.features.encoder_cache import Embeddings, embeddings
 from vigie.features.encoder_files import find
 from vigie.features.tfidf import HashedTfidf
-from vigie.labels import Dimension, Label, WordWeight
+from vigie.labels import Dimension, WordWeight
 
 _FORMAT = 1
 _CHUNK = 2_000  # texts whose features are in memory at one time
-_STEPS, _FEW_STEPS, _MANY = 60, 30, 1500
-_FEWER_STEPS = 10  # from where the training before ended; the next training goes on from there
 
 
 class HybridClassifier:
@@ -218,10 +216,7 @@ class HybridClassifier:
 
     @classmethod
     def _restored(cls, about: Mapping[str, Any], arrays: Mapping[str, np.ndarray[Any, Any]]) -> Self:
-        dimensions = [
-            Dimension(**{**some, "labels": tuple(Label(**label) for label in some["labels"])})
-            for some in about["dimensions"]
-        ]
+        dimensions = dimensions_of(about["dimensions"])
         source, digest, threads = (about["encoder"][name] for name in ("source", "digest", "threads"))
         model = cls(dimensions, encoder=source, encoder_threads=threads, **about["parameters"])
         if model._encoder.digest != digest:
@@ -261,7 +256,7 @@ class HybridClassifier:
     ) -> None:
         sparse, dense = self._features.fit_transform(rows), self._embedded(rows)
         groups = rows.rank("dense").to_numpy().astype(np.int64)
-        steps = _STEPS if len(rows) <= _MANY else _FEWER_STEPS if before else _FEW_STEPS
+        steps = n_steps(len(rows), is_continued=bool(before))
         columns = sparse.T.tocsr()
         inner, centring = inner_products(sparse, dense, columns=columns), Centring(given)
         fit = partial(solve, centring.product(inner), penalty=self._penalty, max_iterations=steps)

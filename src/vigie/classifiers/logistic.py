@@ -21,6 +21,7 @@ IntArray = np.ndarray[Any, np.dtype[np.int64]]
 SingleArray = np.ndarray[Any, np.dtype[np.float32]]
 
 _DENSE = 1500  # rows up to which all their inner products are kept; 18 MB
+_STEPS, _STEPS_ON, _MANY = 60, 10, 1500
 _MEMORY = 8  # past steps that shape the next one
 _FLAT = 1e-30  # a curvature that is none
 _LEAST = 5  # steps from a given start; among thousands of old rows a few new ones hardly show in the gradient
@@ -74,6 +75,17 @@ def penalty_of(strength: float) -> float:
     return 1 / strength
 
 
+def n_steps(n_rows: int, *, is_continued: bool) -> int:
+    """Return how many steps a fit is worth, given its rows and whether it begins where the one before ended.
+
+    Beyond 1,500 rows nothing is quite solved: half of the steps take 1.4 s instead of 2.7 s for 5,000 tweets (macro-F1 .739 instead of
+    .747; others alike), and the next training goes on from where this one ended.
+    """
+    if n_rows <= _MANY:
+        return _STEPS
+    return _STEPS_ON if is_continued else _STEPS // 2
+
+
 def inner_products(
     rows: csr_matrix, dense: SingleArray | None = None, *, columns: csr_matrix | None = None
 ) -> Callable[[FloatArray], FloatArray]:
@@ -109,7 +121,7 @@ def solve(
     *,
     penalty: float,
     tolerance: float = 1e-3,
-    max_iterations: int = 60,
+    max_iterations: int = _STEPS,
 ) -> list[Solution]:
     """Minimise ``Σ weight * log loss + penalty / 2 * ‖W‖²`` for each problem.
 

@@ -3,7 +3,7 @@ import pytest
 from scipy.sparse import csr_matrix, vstack
 from sklearn.linear_model import LogisticRegression
 
-from vigie.classifiers.logistic import Problem, inner_products, solve
+from vigie.classifiers.logistic import Problem, inner_products, n_steps, solve
 
 
 def rows_and_targets(n: int = 60, n_labels: int = 3, seed: int = 0) -> tuple[csr_matrix, np.ndarray]:
@@ -131,3 +131,9 @@ def test_solve_when_new_rows_hardly_show_in_the_gradient_then_they_are_learned_a
     (warm,) = solve(product, [Problem(targets, np.ones(60), 3, without)], penalty=0.1, tolerance=0.9)
 
     assert np.abs(warm.dual[-1]).max() > 0.3 * np.abs(before.dual[-1]).max()
+
+
+def test_n_steps_when_rows_are_many_then_fewer_and_fewest_where_a_fit_goes_on() -> None:
+    assert n_steps(1500, is_continued=False) == n_steps(1500, is_continued=True) == 60
+    assert n_steps(1501, is_continued=False) == 30
+    assert n_steps(1501, is_continued=True) == 10
