@@ -147,8 +147,8 @@ class Learner:
         self._looking.run(self.step)  # the first questions do not wait for the registry
         self._looking.run(self._trainer.prepare)
         while not stop.is_set():
-            self._looking.run(self.step)
-            stop.wait(0 if self._embedding.is_busy and not self._encoding.problem else POLL_SECONDS)
+            acts = self._looking.run(self.step) and self._turn.acting
+            stop.wait(0 if acts and self._embedding.is_busy and not self._encoding.problem else POLL_SECONDS)
 
     def step(self) -> None:
         """Do what is due, if it is this learner's turn.
