@@ -235,7 +235,7 @@ def _candidates(
     vectors = projection.vectors(texts) if embedder is None else embedder.vectors(texts)
     return Candidates(
         templates=groups["template"],
-        sizes=groups["count"].to_numpy().astype(np.int64),
+        sizes=_sizes(groups),
         proba=proba,
         vectors=vectors[: groups.height],
         answered=vectors[groups.height :],
@@ -258,6 +258,12 @@ def _codes(model: Model, known: pl.DataFrame, proba: Mapping[str, FloatArray]) -
         if column in known.columns
     }
     return {name: codes.fill_null(-1).to_numpy() for name, codes in places.items()}
+
+
+def _sizes(groups: pl.DataFrame) -> IntArray:
+    """Return messages in each group; groups that came by no stream have none, and where there are no others they count alike."""
+    sizes = groups["count"].to_numpy().astype(np.int64)
+    return sizes if sizes.any() else np.ones_like(sizes)
 
 
 def _new(groups: pl.DataFrame) -> BoolArray:
