@@ -50,13 +50,14 @@ SAVED_CASES = {
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """One estimate beside the truth; ``needed`` is None where not even all groups but a tenth were enough."""
+    """One estimate beside the truth; ``needed`` is None where not even ``tried`` answers were enough."""
 
     case: str
     model: str
     seed: int
     n_answers: int
     needed: float | None
+    tried: int
     estimate: float | None
     low: float
     high: float | None
@@ -64,8 +65,9 @@ class Judged:
     @property
     def holds(self) -> bool:
         """Whether the interval contains the truth."""
-        needed = math.inf if self.needed is None else self.needed
-        return self.low <= needed and (self.high is None or needed <= self.high or self.needed is None)
+        if self.needed is None:
+            return self.high is None or self.high >= self.tried
+        return self.low <= self.needed and (self.high is None or self.needed <= self.high)
 
 
 class Project:
@@ -138,8 +140,8 @@ class Project:
             if len(trained) + len(audited) in checkpoints:
                 yield list(trained), list(audited), model
 
-    def needed(self, goal: float, n_answers: int, n_draws: int) -> float:
-        """Return how many groups drawn at random it takes this classifier to be as accurate, on average over some draws."""
+    def needed(self, goal: float, n_answers: int, n_draws: int) -> tuple[float, int]:
+        """Return how many groups drawn at random it takes this classifier to be as accurate, on average over some draws; and how many were tried."""
         orders = [draw(self.sizes, len(self.sizes), self.rng) for _ in range(n_draws)]
         found: dict[int, float] = {}
 
@@ -155,9 +157,9 @@ class Project:
             at = int(at / GROWTH)
             reached(at)
         n = np.array(sorted(found))
-        return crossing(n, np.array([found[one] for one in n]), goal)
+        return crossing(n, np.array([found[one] for one in n]), goal), int(n[-1])
 
-    def needed_soon(self, goal: float, answers: Answers, n_draws: int) -> float:
+    def needed_soon(self, goal: float, answers: Answers, n_draws: int) -> tuple[float, int]:
         """Return the same, for the learner that Vigie's estimate uses: twenty times faster, as it does not calibrate."""
         world = World.of(self.groups, answers, self.rng, self.groups.height)
         truth = {
@@ -170,7 +172,7 @@ class Project:
         goals = np.full((n_draws, 1 + len(truth)), goal)
         goals[:, 1:] = 0.0  # of no interest
         found = result(asking.run(lambda: False, goals))[""]
-        return found.needed
+        return found.needed, found.most
 
     def answers(self, trained: Sequence[int], audited: Sequence[int]) -> Answers:
         """Return what people said, as the learner sorts it."""
@@ -193,12 +195,12 @@ def judge(chosen: argparse.Namespace, name: str, seed: int) -> Iterator[Judged]:
     for trained, audited, fitted in project.asked(chosen.answers):
         n, answers = len(trained) + len(audited), project.answers(trained, audited)
         goal = project.accuracy(fitted, [*trained, *audited])
-        needed = (
+        needed, tried = (
             project.needed(goal, n, chosen.draws) if chosen.exact else project.needed_soon(goal, answers, chosen.draws)
         )
         said = project.estimate(answers, fitted).random_needed
         truth = None if math.isinf(needed) else round(needed, 1)
-        yield Judged(name, chosen.model, seed, n, truth, said.value, said.low or 0.0, said.high)
+        yield Judged(name, chosen.model, seed, n, truth, tried, said.value, said.low or 0.0, said.high)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -93,8 +93,8 @@ def _verdicts(curves: Sequence[Run]) -> Iterator[str]:
     for run in curves:
         if run.system == "vigie" and most:
             ours = run.answers_to_90
-            share = f", {ours / best:.2f} times as many" if best and ours else ""
-            yield f"- {_called(run)}: to 90 % {f'in {ours}' if ours else 'not'}; {theirs}{share}"
+            share = f", {ours / best:.2f} times as many" if best and ours is not None else ""
+            yield f"- {_called(run)}: to 90 % {'not' if ours is None else f'in {ours}'}; {theirs}{share}"
 
 
 def _below(found: Mapping[About, Mapping[int, Trial]]) -> Iterator[str]:

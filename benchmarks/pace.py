@@ -188,7 +188,7 @@ def training(folder: Path, *, groups: int, answers: int, classifier: str, repeat
 
 
 def many(*, classifier: str) -> dict[str, Any]:
-    """Compare what begins where the one before ended with what is fitted anew, beyond 20,000 answers."""
+    """Compare what begins where the one before ended with what is fitted anew, with nearly 20,000 answers."""
     rows = tweets()
     if rows is None:
         return {"skipped": f"there is no {DATA}"}

@@ -134,9 +134,10 @@ class MemoryRegistry:
         self._reach()
         self.tags[version] |= tags
 
-    def versions(self, limit: int = 20) -> list[VersionInfo]:
+    def versions(self, limit: int = 20, *, before: int | None = None) -> list[VersionInfo]:
         self._reach()
-        newest = reversed([(str(number + 1), record) for number, record in enumerate(self.records)])
+        known = self.records if before is None else self.records[: before - 1]
+        newest = reversed([(str(number + 1), record) for number, record in enumerate(known)])
         return [VersionInfo(version, NOON, record.metrics, (), self.tags[version]) for version, record in newest][
             :limit
         ]

@@ -33,11 +33,11 @@ LABELS = pl.DataFrame(
 pytestmark = pytest.mark.parametrize("name", names("classifiers"))
 
 
-def made(name: str, seed: int = 0) -> Any:
+def made(name: str, seed: int = 0, **parameters: float) -> Any:
     """Return a classifier that has learned nothing; those that embed sentences do so with a tiny encoder."""
     part = load("classifiers", name)
     own = {"encoder": str(lasting_encoder())} if "encoder" in inspect.signature(part).parameters else {}
-    return part(DIMENSIONS, seed=seed, **own)
+    return part(DIMENSIONS, seed=seed, **own, **parameters)
 
 
 def fitted(name: str, seed: int = 0) -> Any:
@@ -138,6 +138,34 @@ def test_fit_when_done_then_input_is_as_before_and_earlier_learning_forgotten(na
     assert texts.equals(TEXTS)
     assert labels.equals(LABELS)
     assert_same(again.predict_proba(TEXTS), made(name).fit(TEXTS, LABELS).predict_proba(TEXTS))
+
+
+@pytest.mark.parametrize(
+    ("parameter", "values"), [("strength", (0.0, -3.0, np.nan, np.inf)), ("meaning", (-1.0, np.nan, np.inf))]
+)
+def test_init_when_a_parameter_is_no_number_that_can_be_used_then_error_says_what_is_expected(
+    name: str, parameter: str, values: tuple[float, ...]
+) -> None:
+    if parameter not in inspect.signature(load("classifiers", name)).parameters:
+        pytest.skip(f"it has no {parameter}")
+
+    for value in values:
+        with pytest.raises(ValueError, match=rf"{parameter} is {value}; expected a number"):
+            made(name, **{parameter: value})
+
+
+def test_fit_when_two_answers_of_a_dimension_contradict_each_other_about_texts_alike_then_probabilities(
+    name: str,
+) -> None:
+    texts = pl.Series([*(f"{text} {row}" for row, text in enumerate(TEXTS)), "Hello World", "hello world"])
+    labels = LABELS.with_columns(category=pl.lit(None, dtype=pl.String))
+    more = {"severity": ["info", "info"], "category": ["network", "storage"], "empty": [None, None]}
+    model = made(name).fit(texts, pl.concat([labels, pl.DataFrame(more, schema=labels.schema)]))
+
+    for proba in model.predict_proba(pl.Series(["hello world", "disk"])).values():
+        np.testing.assert_allclose(proba.sum(axis=1), 1)
+    if needs_answers(name):
+        np.testing.assert_allclose(model.predict_proba(texts)["category"], 0.5, atol=1e-6)
 
 
 def test_fit_when_label_is_unknown_or_missing_everywhere_then_error(name: str) -> None:

@@ -180,6 +180,9 @@ def test_versions_when_there_are_many_then_the_latest_first(home: Path) -> None:
 
     assert [(info.version, info.metrics["accuracy"]) for info in newest] == [("3", 0.3), ("2", 0.2)]
     assert newest[1].tags["gate"] == "worse on audit"
+    assert [info.version for info in registry.versions(before=3)] == ["2", "1"]
+    assert [info.version for info in registry.versions(1, before=3)] == ["2"]
+    assert registry.versions(before=1) == []
     assert newest[0].created_at >= newest[1].created_at
     assert newest[0].created_at.utcoffset() is not None
 

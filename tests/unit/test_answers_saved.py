@@ -10,7 +10,7 @@ from simulate_fakes import rows
 
 
 def judged(needed: float | None, low: float = 90.0, high: float | None = 200.0) -> Judged:
-    return Judged("logs", "linear.v1", 0, 100, needed, 130.0 if high else None, low, high)
+    return Judged("logs", "linear.v1", 0, 100, needed, 300, 130.0 if high else None, low, high)
 
 
 @pytest.mark.parametrize(
@@ -19,7 +19,9 @@ def judged(needed: float | None, low: float = 90.0, high: float | None = 200.0) 
         (judged(100.0), True),
         (judged(80.0), False),
         (judged(201.0), False),
-        (judged(None), True),
+        (judged(None), False),
+        (judged(None, high=300.0), True),
+        (judged(None, high=None), True),
         (judged(201.0, high=None), True),
         (judged(80.0, high=None), False),
     ],

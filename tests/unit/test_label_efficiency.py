@@ -53,6 +53,14 @@ def test_results_when_both_reach_it_then_says_the_ratio() -> None:
     assert "to 90 % in 100; the best peer 50, 2.00 times as many" in results(CASES, [*DONE[:2], *early], n_seeds=5)
 
 
+def test_results_when_the_names_of_labels_were_enough_then_says_none_was_needed() -> None:
+    trial = Trial((0, 50, 100), (0.75, 0.76, 0.77), 0.8, (0.1, 0.3))
+    at_once = [Kept("tweets", seed, OURS, {"sentiment": trial}) for seed in range(2)]
+    late = [kept(seed, THEIRS, 0.3, 0.75) for seed in range(2)]
+
+    assert "to 90 % in 0; the best peer 100, 0.00 times as many" in results(CASES, [*at_once, *late], n_seeds=2)
+
+
 def test_load_when_saved_then_the_same_and_the_text_around_the_figures_stays(tmp_path) -> None:
     (tmp_path / "label-efficiency.md").write_text("above\n<!-- figures -->\nold\n<!-- end of figures -->\nbelow\n")
 

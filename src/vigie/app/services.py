@@ -14,6 +14,7 @@ from vigie.app.watcher import Watcher
 from vigie.errors import SettingsError, UnavailableError
 from vigie.labelling import Asked, Labelling
 from vigie.labels import Dimension, Prediction, WordWeight
+from vigie.learner.history import History
 from vigie.learner.trainer import points
 from vigie.monitoring import Metrics, Snapshot
 from vigie.quality.review import Review
@@ -46,6 +47,7 @@ class Services:
         self._judge = Judge(project)
         self._numbers = _Remembered(lambda _key: self._judge.measure())
         self._versions = _Remembered(self._list_versions, seconds=2.0)
+        self._history = History(project.registry)
 
     @property
     def settings(self) -> Settings:
@@ -144,7 +146,7 @@ class Services:
             "accuracy": {name: one["accuracy"] for name, one in measured["numbers"].items() if one},
             **measured,
             "quality": _plain(self._project.review.numbers()),
-            "advice": _plain(self._judge.advice(points(versions))),
+            "advice": _plain(self._judge.advice(points([*versions, *self._earlier(versions)]))),
             "answers_saved": _plain(self._judge.saved(versions)),
             "roles": [_plain(role) for role in self._alive()],
             "problems": [problem for problem in self._problems() if problem],
@@ -246,6 +248,13 @@ class Services:
     def _list_versions(self, _key: object) -> list[VersionInfo]:
         try:
             return self._project.registry.versions(limit=50)
+        except UnavailableError:
+            return []
+
+    def _earlier(self, newest: Sequence[VersionInfo]) -> list[VersionInfo]:
+        """Return a few of the versions before the newest ones: fifty trainings of ten answers say nothing about thousands."""
+        try:
+            return self._history.before(newest)
         except UnavailableError:
             return []
 

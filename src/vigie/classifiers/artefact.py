@@ -13,15 +13,15 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 import polars as pl
 
 from vigie import plugins
 from vigie.classifiers import Classifier, FloatArray
-from vigie.classifiers.saved import described
+from vigie.classifiers.saved import described, dimensions_of
 from vigie.errors import ModelError
-from vigie.labels import Dimension, Label, WordWeight
+from vigie.labels import Dimension, WordWeight
 from vigie.messages import label_column
 from vigie.text.refining import Splits, placeholders
 
@@ -97,7 +97,7 @@ class Artefact:
         """
         try:
             about = described(folder / "model.json", _FORMAT)
-            name, text, dimensions = str(about["classifier"]), str(about["text"]), _dimensions(about["dimensions"])
+            name, text, dimensions = str(about["classifier"]), str(about["text"]), dimensions_of(about["dimensions"])
             answers = _answers(pl.read_parquet(folder / "answers.parquet"), dimensions)
             # Versions made before there were any have none.
             evidence, splits = _evidence(about.get("evidence", {})), _splits(about.get("splits", {}))
@@ -113,12 +113,6 @@ class Artefact:
         }
         types = dict.fromkeys(["template", *columns], pl.String())
         return pl.DataFrame({"template": list(self.answers), **columns}, schema=types)
-
-
-def _dimensions(described: Sequence[Mapping[str, Any]]) -> tuple[Dimension, ...]:
-    return tuple(
-        Dimension(**{**some, "labels": tuple(Label(**label) for label in some["labels"])}) for some in described
-    )
 
 
 def _evidence(described: Mapping[str, Sequence[Sequence[float]]]) -> dict[str, tuple[tuple[float, float], ...]]:

@@ -1,6 +1,7 @@
 """Linear models over n-grams and sentence embeddings side by side, which know the names of the labels from the start."""
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from functools import partial
@@ -15,20 +16,18 @@ from vigie.classifiers import FloatArray
 from vigie.classifiers.calibration import IntArray
 from vigie.classifiers.centring import Centring
 from vigie.classifiers.heads import BoolArray, Head, Heads, encoded, learn, places
-from vigie.classifiers.logistic import SingleArray, inner_products, solve
+from vigie.classifiers.logistic import SingleArray, inner_products, n_steps, penalty_of, solve
 from vigie.classifiers.names import NameRows
-from vigie.classifiers.saved import arrays, described, reading
+from vigie.classifiers.saved import arrays, described, dimensions_of, reading
 from vigie.classifiers.words import shared, without
 from vigie.errors import ModelError
 from vigie.features.encoder_cache import Embeddings, embeddings
 from vigie.features.encoder_files import find
 from vigie.features.tfidf import HashedTfidf
-from vigie.labels import Dimension, Label, WordWeight
+from vigie.labels import Dimension, WordWeight
 
 _FORMAT = 1
 _CHUNK = 2_000  # texts whose features are in memory at one time
-_STEPS, _FEW_STEPS, _MANY = 60, 30, 1500
-_FEWER_STEPS = 10  # from where the training before ended; the next training goes on from there
 
 
 class HybridClassifier:
@@ -62,6 +61,8 @@ class HybridClassifier:
         There is no such encoder.
     UnavailableError
         The encoder is not here and cannot be fetched.
+    ValueError
+        `strength` is not above 0, `meaning` is below 0, or `bits` is out of range.
     """
 
     name = "hybrid.v1"
@@ -79,6 +80,9 @@ class HybridClassifier:
         encoder_threads: int = 1,
     ) -> None:
         self.dimensions = tuple(dimensions)
+        if not 0 <= meaning < math.inf:
+            raise ValueError(f"meaning is {meaning}; expected a number of at least 0, such as 2.5")
+        self._penalty = penalty_of(strength)
         self._chosen = {"seed": seed, "strength": strength, "bits": bits, "meaning": meaning}
         self._encoder, self._n_threads = find(encoder), encoder_threads
         self._names = NameRows.of(self.dimensions)
@@ -212,10 +216,7 @@ class HybridClassifier:
 
     @classmethod
     def _restored(cls, about: Mapping[str, Any], arrays: Mapping[str, np.ndarray[Any, Any]]) -> Self:
-        dimensions = [
-            Dimension(**{**some, "labels": tuple(Label(**label) for label in some["labels"])})
-            for some in about["dimensions"]
-        ]
+        dimensions = dimensions_of(about["dimensions"])
         source, digest, threads = (about["encoder"][name] for name in ("source", "digest", "threads"))
         model = cls(dimensions, encoder=source, encoder_threads=threads, **about["parameters"])
         if model._encoder.digest != digest:
@@ -255,10 +256,10 @@ class HybridClassifier:
     ) -> None:
         sparse, dense = self._features.fit_transform(rows), self._embedded(rows)
         groups = rows.rank("dense").to_numpy().astype(np.int64)
-        steps = _STEPS if len(rows) <= _MANY else _FEWER_STEPS if before else _FEW_STEPS
+        steps = n_steps(len(rows), is_continued=bool(before))
         columns = sparse.T.tocsr()
         inner, centring = inner_products(sparse, dense, columns=columns), Centring(given)
-        fit = partial(solve, centring.product(inner), penalty=1 / self._chosen["strength"], max_iterations=steps)
+        fit = partial(solve, centring.product(inner), penalty=self._penalty, max_iterations=steps)
         seed = int(self._chosen["seed"])
         heads = Heads(self.dimensions, learn(codes, weights, groups, fit, seed=seed, given=given, before=before))
         dual = centring.dual(heads.dual).astype(np.float32)

@@ -6,6 +6,7 @@ together. Scores of rows that a fold holds out come for free. For 200 texts and 
 many fits of scikit-learn over n-grams, for 5,000 texts more; the optimum is the same.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -20,7 +21,9 @@ IntArray = np.ndarray[Any, np.dtype[np.int64]]
 SingleArray = np.ndarray[Any, np.dtype[np.float32]]
 
 _DENSE = 1500  # rows up to which all their inner products are kept; 18 MB
+_STEPS, _STEPS_ON, _MANY = 60, 10, 1500
 _MEMORY = 8  # past steps that shape the next one
+_FLAT = 1e-30  # a curvature that is none
 _LEAST = 5  # steps from a given start; among thousands of old rows a few new ones hardly show in the gradient
 
 
@@ -52,6 +55,35 @@ class Solution:
 
     dual: FloatArray
     scores: FloatArray
+
+
+def penalty_of(strength: float) -> float:
+    """Return the penalty of a strength, which is its inverse.
+
+    Raises
+    ------
+    ValueError
+        It is no number above 0.
+
+    Examples
+    --------
+    >>> penalty_of(10.0)
+    0.1
+    """
+    if not 0 < strength < math.inf:
+        raise ValueError(f"strength is {strength}; expected a number above 0, such as 30")
+    return 1 / strength
+
+
+def n_steps(n_rows: int, *, is_continued: bool) -> int:
+    """Return how many steps a fit is worth, given its rows and whether it begins where the one before ended.
+
+    Beyond 1,500 rows nothing is quite solved: half of the steps take 1.4 s instead of 2.7 s for 5,000 tweets (macro-F1 .739 instead of
+    .747; others alike), and the next training goes on from where this one ended.
+    """
+    if n_rows <= _MANY:
+        return _STEPS
+    return _STEPS_ON if is_continued else _STEPS // 2
 
 
 def inner_products(
@@ -89,7 +121,7 @@ def solve(
     *,
     penalty: float,
     tolerance: float = 1e-3,
-    max_iterations: int = 60,
+    max_iterations: int = _STEPS,
 ) -> list[Solution]:
     """Minimise ``Σ weight * log loss + penalty / 2 * ‖W‖²`` for each problem.
 
@@ -222,8 +254,8 @@ class _Memory:
         self._steps: list[tuple[FloatArray, FloatArray, FloatArray, FloatArray, FloatArray]] = []
 
     def remember(self, step: FloatArray, step_image: FloatArray, change: FloatArray, change_image: FloatArray) -> None:
-        """Keep a step and how much the gradient changed on it."""
-        inverse = 1 / np.maximum(self._stack.dot(step, change_image), 1e-30)
+        """Keep a step and how much the gradient changed on it; nothing of a problem that did not move, or by rounding only."""
+        inverse = _inverse(self._stack.dot(step, change_image))
         self._steps = [*self._steps, (step, step_image, change, change_image, inverse)][-_MEMORY:]
 
     def direction(self, gradient: FloatArray, image: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -244,8 +276,13 @@ class _Memory:
     def _scale(self, gradient: FloatArray, image: FloatArray) -> FloatArray:
         if self._steps:
             _, _, change, change_image, inverse = self._steps[-1]
-            return 1 / np.maximum(inverse * self._stack.dot(change, change_image), 1e-30)
+            return _inverse(inverse * self._stack.dot(change, change_image))
         stack, squares = self._stack, image * image * self._stack.weights[:, self._stack.owner]
         slope = stack.dot(gradient, image)
         bound = np.add.reduceat(squares.sum(axis=0), stack.starts) / 2 + stack.penalty * slope
         return slope / np.maximum(bound, 1e-30)  # the curvature of a log loss is at most 1/2
+
+
+def _inverse(curvature: FloatArray) -> FloatArray:
+    """Return one over each number, 0 for those that are none: what is solved already has no curvature but that of rounding."""
+    return np.divide(1, curvature, out=np.zeros_like(curvature), where=curvature > _FLAT)

@@ -3,7 +3,7 @@
 import json
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from vigie.errors import ModelError, UnavailableError
+from vigie.labels import Dimension, Label
 
 _UNREADABLE = (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, zipfile.BadZipFile, zlib.error)
 
@@ -51,6 +52,19 @@ def described(path: Path, written_as: int) -> dict[str, Any]:
     if about["format"] != written_as:
         raise ModelError(f"{path.parent} has format {about['format']}; expected {written_as}; update Vigie")
     return about
+
+
+def dimensions_of(described: Sequence[Mapping[str, Any]]) -> tuple[Dimension, ...]:
+    """Return dimensions from what `dataclasses.asdict` made of them.
+
+    Raises
+    ------
+    KeyError, TypeError
+        They are something else.
+    """
+    return tuple(
+        Dimension(**{**some, "labels": tuple(Label(**label) for label in some["labels"])}) for some in described
+    )
 
 
 def arrays(path: Path) -> dict[str, np.ndarray[Any, Any]]:

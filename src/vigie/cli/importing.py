@@ -255,7 +255,8 @@ def bring_in(file: Path, text: str, tally: Tally, project: "Project", *, annotat
             added = project.store.pool.add(texts.filter(texts["template"].is_in(list(answers))), as_traffic=False)
             group_ids.update(added.select("template", "group_id").iter_rows())
             advance(rows.height)
-    annotations = list(as_annotations(answers, group_ids, annotator))
+    audited = frozenset(project.store.audit.draws()["group_id"])
+    annotations = list(as_annotations(answers, group_ids, annotator, audited=audited))
     with progress("answers", len(annotations)) as advance:
         for start in range(0, len(annotations), ANNOTATIONS):
             part = annotations[start : start + ANNOTATIONS]

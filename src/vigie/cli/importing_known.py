@@ -1,6 +1,6 @@
 """What of a table is here already, so that to import it once more writes nothing."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -53,18 +53,19 @@ def _last_words(templates: Sequence[str], store: "Store", annotator: str) -> dic
 
 
 def as_annotations(
-    answers: Mapping[str, Mapping[str, str]], group_ids: Mapping[str, int], annotator: str
+    answers: Mapping[str, Mapping[str, str]], group_ids: Mapping[str, int], annotator: str, *, audited: Collection[int]
 ) -> Iterator[Annotation]:
-    """Return the annotations of answers, with the groups that their templates are in."""
+    """Return the annotations of answers, with the groups that their templates are in; those about `audited` groups only measure."""
     now = datetime.now(UTC)
     for template, labels in answers.items():
+        group_id = group_ids[template]
         for dimension, label in labels.items():
             yield Annotation(
-                group_id=group_ids[template],
+                group_id=group_id,
                 dimension=dimension,
                 label=label,
                 annotator=annotator,
-                purpose=Purpose.TRAIN,
+                purpose=Purpose.AUDIT if group_id in audited else Purpose.TRAIN,
                 created_at=now,
             )
 

@@ -74,9 +74,10 @@ class Run:
         Mean at each step, and the bounds of its interval; None where a single seed says nothing about it.
     full_supervision
         Mean of the same model with every label.
+    reference
+        Mean of the best fully supervised linear model of all runs in this dimension.
     answers_to_90, answers_to_95, answers_to_98
-        The first step whose mean reaches so many percent of the best fully supervised linear model of all runs in this
-        dimension; None where no step did.
+        The first step whose mean reaches so many percent of the reference; None where no step did.
     seconds_per_step
         Mean time of a batch.
     """
@@ -90,6 +91,7 @@ class Run:
     low: tuple[float | None, ...]
     high: tuple[float | None, ...]
     full_supervision: float | None
+    reference: float | None
     answers_to_90: int | None
     answers_to_95: int | None
     answers_to_98: int | None
@@ -121,6 +123,7 @@ class Run:
             low=_plain(low),
             high=_plain(high),
             full_supervision=_plain(_mean([trial.full for trial in trials]))[0],
+            reference=_plain(np.array([reference]))[0],
             answers_to_90=at_90,
             answers_to_95=at_95,
             answers_to_98=at_98,

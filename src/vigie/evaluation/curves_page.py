@@ -46,8 +46,8 @@ def page(curves: Sequence[Run], title: str) -> str:
         for trace in (_band(run, colour), _line(run, colour, shown=is_first)):
             figure.add_trace(go.Scatter(**trace), **place)
     for row, dimension in enumerate(dimensions, start=1):
-        best = max((run.full_supervision or 0.0 for run in curves if run.dimension == dimension), default=0.0)
-        note = f"{SHARES[0]:.0%} of full supervision"
+        best = next((run.reference or 0.0 for run in curves if run.dimension == dimension), 0.0)
+        note = f"{SHARES[0]:.0%} of full supervision (linear)"
         figure.add_hline(
             best * SHARES[0],
             line_dash="dot",

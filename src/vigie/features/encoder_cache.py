@@ -12,6 +12,7 @@ import polars as pl
 
 from vigie.errors import UnavailableError
 from vigie.features.encoder_files import EncoderFiles
+from vigie.features.keys import Key, key
 
 logger = logging.getLogger(__name__)
 
@@ -19,6 +20,9 @@ SingleArray = np.ndarray[Any, np.dtype[np.float32]]
 
 MAX_TEXTS = 100_000
 """Embeddings kept of one encoder; 154 MB for 384 columns. Those not asked for the longest go first."""
+
+MAX_FRESH = 2_000
+"""Texts noted as not on the shelf; of more, the first ones are not noted any more, and are put there when they are found missing."""
 
 
 class Encoder(Protocol):
@@ -74,8 +78,8 @@ class Embeddings:
     def __init__(self, encoder: Encoder, *, max_texts: int = MAX_TEXTS) -> None:
         self.encoder = encoder
         self._max_texts = max_texts
-        self._known: OrderedDict[str, SingleArray] = OrderedDict()
-        self._fresh: dict[str, None] = {}
+        self._known: OrderedDict[Key, SingleArray] = OrderedDict()
+        self._fresh: dict[Key, str] = {}
         self._lock = threading.Lock()
 
     def __len__(self) -> int:
@@ -99,25 +103,25 @@ class Embeddings:
     def fresh(self) -> list[str]:
         """Return the texts that were encoded here and are not on the shelf, as far as anyone has said."""
         with self._lock:
-            return list(self._fresh)
+            return list(self._fresh.values())
 
     def settle(self, texts: Iterable[str]) -> None:
         """Take note that the embeddings of texts are on the shelf."""
         with self._lock:
             for text in texts:
-                self._fresh.pop(text, None)
+                self._fresh.pop(key(text), None)
 
     def _recall(self, texts: pl.Series, found: SingleArray) -> list[int]:
         """Fill in what is known; return the other rows."""
-        missing = []
+        missing, keys = [], list(map(key, texts))
         with self._lock:
-            for row, text in enumerate(texts):
-                embedding = self._known.get(text)
+            for row, one in enumerate(keys):
+                embedding = self._known.get(one)
                 if embedding is None:
                     missing.append(row)
                 else:
                     found[row] = embedding
-                    self._known.move_to_end(text)
+                    self._known.move_to_end(one)
         return missing
 
     def _from_shelf(self, texts: pl.Series, missing: list[int], found: SingleArray) -> list[int]:
@@ -139,10 +143,13 @@ class Embeddings:
     def _remember(self, texts: pl.Series, embeddings: SingleArray, *, fresh: bool) -> None:
         with self._lock:
             for text, embedding in zip(texts, embeddings, strict=True):
-                self._known[text] = embedding.copy()  # a view would keep its whole batch in memory
-                self._known.move_to_end(text)
+                one = key(text)
+                self._known[one] = embedding.copy()  # a view would keep its whole batch in memory
+                self._known.move_to_end(one)
                 if fresh:
-                    self._fresh[text] = None
+                    self._fresh[one] = text
+            while len(self._fresh) > MAX_FRESH:
+                del self._fresh[next(iter(self._fresh))]
             while len(self._known) > self._max_texts:
                 gone, _ = self._known.popitem(last=False)
                 self._fresh.pop(gone, None)

@@ -82,7 +82,7 @@ class Nearest:
         products = [np.einsum("ij,j->i", rows, single) for _, rows in blocks]
         cosines = np.concatenate([np.zeros(0, dtype=np.float32), *products])
         near = np.flatnonzero(cosines >= least)
-        if len(near) > n:
+        if len(near) > n > 0:
             edge = np.partition(cosines[near], len(near) - n)[len(near) - n]
             near = near[cosines[near] >= edge]
         order = near[np.lexsort((-ids[near], -cosines[near]))][:n]

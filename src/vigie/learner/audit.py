@@ -158,14 +158,15 @@ def shares(sizes: FloatArray, flags: BoolArray | FloatArray, total: float) -> Fl
 
 
 def draw(sizes: IntArray, n: int, rng: np.random.Generator) -> IntArray:
-    """Return at most `n` different rows, each drawn in proportion to size among those left, in the order drawn.
+    """Return at most `n` different rows, each drawn in proportion to size among those left, in the order drawn; none of size 0.
 
     References
     ----------
     Efraimidis, Spirakis (2006), Weighted random sampling with a reservoir.
     """
-    n = min(n, len(sizes))
-    arrivals = rng.exponential(size=len(sizes)) / sizes
+    n = min(n, int(np.count_nonzero(sizes)))
+    waits = rng.exponential(size=len(sizes))
+    arrivals = np.divide(waits, sizes, out=np.full(len(sizes), np.inf), where=sizes > 0)
     first = np.argpartition(arrivals, n - 1)[:n] if n else np.empty(0, dtype=np.int64)
     return first[np.argsort(arrivals[first])]
 

@@ -13,7 +13,13 @@ class Checking(Protocol):
     """Asks about some answers once more."""
 
     def doubt(
-        self, effective: pl.DataFrame, *, labels: pl.DataFrame, held_out: HeldOut, dimensions: Sequence[Dimension]
+        self,
+        effective: pl.DataFrame,
+        *,
+        texts: pl.Series,
+        labels: pl.DataFrame,
+        held_out: HeldOut,
+        dimensions: Sequence[Dimension],
     ) -> None:
         """Look for doubtful answers among those a model was just trained on.
 
@@ -21,8 +27,8 @@ class Checking(Protocol):
         ----------
         effective
             What it was trained on, as `store.annotations.effective` returns it.
-        labels
-            Its rows: ``template``, and one String column per dimension.
+        texts, labels
+            Its rows: templates, and one String column per dimension.
         held_out
             What cross-validation said of them.
         dimensions

@@ -147,8 +147,8 @@ class Learner:
         self._looking.run(self.step)  # the first questions do not wait for the registry
         self._looking.run(self._trainer.prepare)
         while not stop.is_set():
-            self._looking.run(self.step)
-            stop.wait(0 if self._embedding.is_busy and not self._encoding.problem else POLL_SECONDS)
+            acts = self._looking.run(self.step) and self._turn.acting
+            stop.wait(0 if acts and self._embedding.is_busy and not self._encoding.problem else POLL_SECONDS)
 
     def step(self) -> None:
         """Do what is due, if it is this learner's turn.
@@ -293,9 +293,9 @@ class Learner:
             return
         # Once per training, whether it succeeds or not: it would fail again.
         state.doubted = trained
-        labels = trained.data.labels.with_columns(template=trained.data.texts)
-        said = self._guard.effective(state.before, trained.splits)
-        self._checking.doubt(said, labels=labels, held_out=trained.held_out, dimensions=tuple(self._dimensions()))
+        said, data = self._guard.effective(state.before, trained.splits), trained.data
+        asked = tuple(self._dimensions())
+        self._checking.doubt(said, texts=data.texts, labels=data.labels, held_out=trained.held_out, dimensions=asked)
 
     def _plan_if_due(self) -> None:
         if self._checking is not None:

@@ -13,7 +13,8 @@ MIN_AUDITED = 20
 """With fewer audited groups a difference says little: four groups lost of twenty is what the test can just tell."""
 
 ALPHA = 0.1
-"""How probable a verdict of "worse" may be for a version that is equally good."""
+"""How probable each of two verdicts of "worse" may be for a version that is equally good: the one over all dimensions together, and that
+of any of them by itself. With both it comes to 0.14 at most (simulated, one to five dimensions, 30 to 300 audited groups)."""
 
 
 @dataclass(frozen=True, slots=True)

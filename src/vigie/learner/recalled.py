@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import polars as pl
 
+from vigie.features.keys import Key, key
 from vigie.labels import Dimension
 from vigie.learner.audit import FloatArray, Model
 from vigie.text.refining import Splits
@@ -27,7 +28,7 @@ class Recalled:
     def __init__(self, model: Model, *, max_texts: int = MAX_TEXTS) -> None:
         self.model = model
         self._max_texts = max_texts
-        self._rows: dict[str, int] = {}
+        self._rows: dict[Key, int] = {}
         self._proba: dict[str, FloatArray] = {}
 
     def __len__(self) -> int:
@@ -51,18 +52,18 @@ class Recalled:
     def predict_proba(self, templates: pl.Series) -> Mapping[str, FloatArray]:
         """Return probabilities by dimension, each of shape (n, n_labels)."""
         new = pl.Series(
-            [text for text in templates.unique(maintain_order=True) if text not in self._rows], dtype=pl.String
+            [text for text in templates.unique(maintain_order=True) if key(text) not in self._rows], dtype=pl.String
         )
         if len(self._rows) + len(new) > self._max_texts:
             self._rows, self._proba = {}, {}
             new = templates.unique(maintain_order=True)
         if len(new) or not self._proba:
             self._remember(new)
-        rows = [self._rows[text] for text in templates]
+        rows = [self._rows[key(text)] for text in templates]
         return {name: proba[rows] for name, proba in self._proba.items()}
 
     def _remember(self, texts: pl.Series) -> None:
         said = self.model.predict_proba(texts)
-        self._rows |= {text: row for row, text in enumerate(texts, len(self._rows))}
+        self._rows |= {key(text): row for row, text in enumerate(texts, len(self._rows))}
         known = self._proba
         self._proba = {name: np.concatenate([known[name], new]) if known else new for name, new in said.items()}

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Generator, Sequence
+from typing import TypeVar
 
 import numpy as np
 import polars as pl
@@ -31,12 +32,13 @@ SLICE_SECONDS = 0.5
 BUDGET_SECONDS = 20.0
 """Of processor time for one estimate; what is not reached by then is more than was tried."""
 
-_CHUNK = 200
+_CHUNK = 200  # texts that a model is asked about at one time: an encoder takes its time
 _MEANING = (
     2.5  # length of a sentence embedding where the words and the characters of a text have length 1, as in hybrid.v1
 )
 
 Work = Generator[None, None, Savings | None]
+Part = TypeVar("Part")
 
 
 class Saver:
@@ -147,10 +149,7 @@ class Saver:
         if world.is_empty or not {one.name for one in dimensions} <= {one.name for one in champion.dimensions}:
             return None
         proba = yield from _proba(champion, world.templates, {dimension.name for dimension in dimensions})
-        dense = None
-        if (meanings := knowing(champion.classifier)) is not None:
-            dense = meanings.vectors(world.templates) * _MEANING  # the model was asked about them; so they are known
-        yield
+        dense = yield from _meanings(champion, world.templates)
         asking = RandomAsking(world, drawn_worlds(proba, rng), rng, dense)
         needed = yield from asking.run(lambda: self._used >= BUDGET_SECONDS)
         return Savings.of(str(champion.version), needed, world.n_groups)
@@ -161,9 +160,23 @@ def _n_groups(effective: pl.DataFrame) -> int:
 
 
 def _proba(champion: Artefact, templates: pl.Series, names: set[str]) -> Generator[None, None, dict[str, FloatArray]]:
-    """Ask a model in small portions: an encoder takes its time."""
-    parts = []
-    for start in range(0, len(templates), _CHUNK):
-        parts.append(champion.predict_proba(templates.slice(start, _CHUNK)))
-        yield
+    """Ask a model in small portions what it says."""
+    parts = yield from _in_portions(champion.predict_proba, templates)
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0] if name in names}
+
+
+def _meanings(champion: Artefact, templates: pl.Series) -> Generator[None, None, FloatArray | None]:
+    """Return what a model sees in texts besides n-grams; a cascade may have encoded few of them to label them."""
+    knows = knowing(champion.classifier)
+    if knows is None:
+        return None
+    parts = yield from _in_portions(knows.vectors, templates)
+    return np.concatenate(parts) * _MEANING
+
+
+def _in_portions(work: Callable[[pl.Series], Part], texts: pl.Series) -> Generator[None, None, list[Part]]:
+    parts = []
+    for start in range(0, len(texts), _CHUNK):
+        parts.append(work(texts.slice(start, _CHUNK)))
+        yield
+    return parts

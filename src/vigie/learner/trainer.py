@@ -282,7 +282,7 @@ def points(versions: Sequence[VersionInfo]) -> list[Point]:
         Newest first.
     """
     like = versions[0].tags.get(_RECIPE) if versions else None
-    known = [version for version in versions if _ANSWERS in version.tags and version.tags.get(_RECIPE) == like]
+    known = [version for version in versions if version.tags.get(_RECIPE) == like and _learned(version) is not None]
     return [Point(int(version.tags[_ANSWERS]), version.metrics) for version in reversed(known)]
 
 

@@ -20,6 +20,9 @@ MIN_GROUPS = 10
 MAX_ANNOTATORS = 30
 """Of more, those with the most answers are compared pair by pair."""
 
+_GROUP = ("group_id", "template")
+"""What is a group: parts of a split template have no id of their own until the pool was brought up to date."""
+
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
@@ -129,19 +132,29 @@ def alphas(counts: IntArray, weights: FloatArray) -> FloatArray:
 
 def _one(said: pl.DataFrame, labels: Sequence[str], seed: int) -> Agreements:
     known = pl.DataFrame({"label": labels, "code": range(len(labels))}, schema={"label": pl.String, "code": pl.Int64})
-    coded = said.join(known, on="label", maintain_order="left").filter(pl.len().over("group_id") > 1)
+    coded = said.join(known, on="label", maintain_order="left")
+    coded = coded.filter(pl.col("annotator").n_unique().over(_GROUP) > 1)
     people = coded["annotator"].value_counts(sort=True).sort("count", "annotator", descending=[True, False])
-    wide = coded.pivot("annotator", index="group_id", values="code", aggregate_function="last").sort("group_id")
-    if wide.height < MIN_GROUPS:
+    codes = _codes(coded, sorted(people["annotator"]))
+    if len(codes) < MIN_GROUPS:
         return Agreements(None, None)
-    codes = wide.select(sorted(people["annotator"])).fill_null(-1).to_numpy().astype(np.int64)
-    rng = np.random.default_rng([seed, wide.height])
+    rng = np.random.default_rng([seed, len(codes)])
     resamples = rng.multinomial(len(codes), np.full(len(codes), 1 / len(codes)), size=N_RESAMPLES).astype(np.float64)
     weights = np.concatenate([np.ones((1, len(codes))), resamples])
     most = [sorted(people["annotator"]).index(name) for name in people["annotator"].head(MAX_ANNOTATORS)]
     kappa = _mean_kappas(codes[:, sorted(most)], weights, len(labels))
     counts = np.stack([(codes == label).sum(axis=1) for label in range(len(labels))], axis=1)
     return Agreements(_agreement(kappa, codes), _agreement(alphas(counts, weights), codes))
+
+
+def _codes(coded: pl.DataFrame, people: Sequence[str]) -> IntArray:
+    """Return what people said, as numbers of labels, shape (n_groups, n_people); -1 where somebody said nothing."""
+    groups = coded.select(_GROUP).unique().sort(_GROUP).with_row_index("row")
+    columns = pl.DataFrame({"annotator": people}, schema={"annotator": pl.String}).with_row_index("column")
+    placed = coded.join(groups, on=_GROUP, maintain_order="left").join(columns, on="annotator", maintain_order="left")
+    codes = np.full((groups.height, len(people)), -1, dtype=np.int64)
+    codes[placed["row"].to_numpy(), placed["column"].to_numpy()] = placed["code"].to_numpy()
+    return codes
 
 
 def _mean_kappas(codes: IntArray, weights: FloatArray, n_labels: int) -> FloatArray:

@@ -119,8 +119,8 @@ def annotators(effective: pl.DataFrame, judged: pl.DataFrame, timed: pl.DataFram
 
 def _compared(own: pl.DataFrame) -> dict[str, tuple[float, int]]:
     """Return for each annotator the share of labels others gave alike, and of how many."""
-    said = own.select("group_id", "dimension", "annotator", "label")
-    pairs = said.join(said, on=["group_id", "dimension"], suffix="_other")
+    said = own.select("group_id", "template", "dimension", "annotator", "label")
+    pairs = said.join(said, on=["group_id", "template", "dimension"], suffix="_other")
     pairs = pairs.filter(pl.col("annotator") != pl.col("annotator_other"))
     alike = pairs.group_by("annotator").agg(
         (pl.col("label") == pl.col("label_other")).mean().alias("share"), n=pl.len()

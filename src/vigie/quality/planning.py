@@ -15,7 +15,7 @@ import polars as pl
 from vigie.errors import MissingExtraError
 from vigie.labels import Check, Dimension
 from vigie.quality.gold import gold_answers
-from vigie.quality.label_errors import ONE_IN, Doubt, HeldOut, doubts, is_installed
+from vigie.quality.label_errors import MAX_DOUBTS, ONE_IN, Doubt, HeldOut, doubts, is_installed
 from vigie.quality.pace import paces
 from vigie.store import CheckDraft, Store
 
@@ -86,14 +86,22 @@ class SecondLooks:
         self._seen: int | None = None
         self._planned_at: datetime | None = None
         self._doubted: list[Doubted] | None = None
+        self._has_looked = False
         self._details: dict[str, object] = {}
 
     def doubt(
-        self, effective: pl.DataFrame, *, labels: pl.DataFrame, held_out: HeldOut, dimensions: Sequence[Dimension]
+        self,
+        effective: pl.DataFrame,
+        *,
+        texts: pl.Series,
+        labels: pl.DataFrame,
+        held_out: HeldOut,
+        dimensions: Sequence[Dimension],
     ) -> None:
         """Look for doubtful answers, as `learner.checking.Checking` says.
 
-        Without cleanlab nothing is doubted, nor where the classifier does not cross-validate and `held_out` is empty.
+        Without cleanlab nothing is doubted, nor where the classifier does not cross-validate. A training that hands temperatures on
+        does not either, in all dimensions or some: what was doubted there before stays.
         """
         if not self._shares().doubts or not is_installed():
             missing = str(MissingExtraError("the setting quality.doubts", "quality"))
@@ -102,12 +110,17 @@ class SecondLooks:
         began = time.monotonic()
         groups = dict(effective.select("template", "group_id").unique().iter_rows())
         found = doubts(labels, held_out, dimensions)
-        templates = labels["template"]
-        self._doubted = [Doubted(groups[templates[one.row]], one) for one in found if templates[one.row] in groups]
-        self._seen = None
-        problem = None if held_out else "the classifier does not cross-validate, or has too few answers"
-        self._details = {"found": len(found), "seconds": round(time.monotonic() - began, 2), "problem": problem}
-        logger.info("answers doubted: %d", len(found), extra={"action": "doubted"})
+        new = [Doubted(groups[texts[one.row]], one) for one in found if texts[one.row] in groups]
+        left = [
+            one
+            for one in self._doubted or ()
+            if one.doubt.dimension not in held_out and _is_known(one.doubt, dimensions)
+        ]
+        self._doubted = _worst([*new, *left])
+        self._seen, self._has_looked = None, self._has_looked or bool(held_out)
+        problem = None if self._has_looked else "the classifier does not cross-validate, or has too few answers"
+        self._details = {"found": len(self._doubted), "seconds": round(time.monotonic() - began, 2), "problem": problem}
+        logger.info("answers doubted: %d", len(self._doubted), extra={"action": "doubted"})
 
     def plan(self, effective: pl.DataFrame, last_id: int) -> None:
         """Keep second looks open, if there are other answers than before or it was a minute ago."""
@@ -298,6 +311,20 @@ def doubt_drafts(view: View, doubted: Sequence[Doubted]) -> tuple[list[CheckDraf
         elif givers and there is None:
             orphaned.append(one.group_id)
     return drafts[: max(0, min(MAX_OPEN, n_left))], orphaned
+
+
+def _is_known(doubt: Doubt, dimensions: Sequence[Dimension]) -> bool:
+    """Tell whether what a doubt speaks of is asked still."""
+    labels = next((one.label_names for one in dimensions if one.name == doubt.dimension), ())
+    return doubt.given in labels and doubt.believed in labels
+
+
+def _worst(doubted: Sequence[Doubted]) -> list[Doubted]:
+    """Return the worst doubts, at most one about each group and as many as are looked for at a time."""
+    worst: dict[int, Doubted] = {}
+    for one in sorted(doubted, key=lambda one: one.doubt.quality):
+        worst.setdefault(one.group_id, one)
+    return list(worst.values())[:MAX_DOUBTS]
 
 
 def _doubt_draft(one: Doubted, rows: pl.DataFrame, rank: int) -> CheckDraft:

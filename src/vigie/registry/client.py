@@ -162,14 +162,13 @@ class Registry:
             for key, value in tags.items():
                 self._client.set_model_version_tag(self._name, version, key, value)
 
-    def versions(self, limit: int = 20) -> list[VersionInfo]:
-        """Return the latest versions with the metrics of their runs, newest first."""
+    def versions(self, limit: int = 20, *, before: int | None = None) -> list[VersionInfo]:
+        """Return the latest versions with the metrics of their runs, newest first; only those with a number below `before`, if given."""
         if self._untouched:
             return []
         with self._reaching("list versions"):
-            found = self._client.search_model_versions(
-                f"name = '{self._name}'", max_results=limit, order_by=["version_number DESC"]
-            )
+            wanted = f"name = '{self._name}'" + ("" if before is None else f" AND version_number < {before}")
+            found = self._client.search_model_versions(wanted, max_results=limit, order_by=["version_number DESC"])
             if not found:
                 return []
             aliases = self._client.get_registered_model(self._name).aliases

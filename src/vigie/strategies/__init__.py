@@ -20,7 +20,7 @@ class Candidates:
     templates
         String, length n.
     sizes
-        Messages in each group, shape (n,), at least 1.
+        Messages in each group, shape (n,), at least 0, and not 0 in all of them.
     proba
         Label probabilities by dimension, each of shape (n, n_labels); rows sum to 1. Empty before there is a model.
     vectors

@@ -118,7 +118,7 @@ class Committee:
     Parameters
     ----------
     weights
-        How much each dimension counts, at least 0; 1 where left out.
+        How much each dimension counts, at least 0 and not 0 for all; 1 where left out.
     """
 
     name: str

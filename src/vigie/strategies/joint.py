@@ -75,7 +75,7 @@ def joint(uncertainties: Mapping[str, FloatArray], weights: Mapping[str, float] 
     uncertainties
         By dimension, each of shape (n,) in [0, 1]; at least one.
     weights
-        How much a dimension counts, at least 0; 1 where left out.
+        How much a dimension counts, at least 0 and not 0 for all; 1 where left out.
 
     References
     ----------

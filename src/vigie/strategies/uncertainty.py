@@ -95,7 +95,7 @@ class Uncertainty:
     Parameters
     ----------
     weights
-        How much each dimension counts, at least 0; 1 where left out.
+        How much each dimension counts, at least 0 and not 0 for all; 1 where left out.
     """
 
     name: ClassVar[str]

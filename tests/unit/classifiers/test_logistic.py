@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
-from scipy.sparse import csr_matrix
+from scipy.sparse import csr_matrix, vstack
 from sklearn.linear_model import LogisticRegression
 
-from vigie.classifiers.logistic import Problem, inner_products, solve
+from vigie.classifiers.logistic import Problem, inner_products, n_steps, solve
 
 
 def rows_and_targets(n: int = 60, n_labels: int = 3, seed: int = 0) -> tuple[csr_matrix, np.ndarray]:
@@ -74,6 +74,30 @@ def test_solve_when_all_rows_are_equal_then_finite() -> None:
     assert proba == pytest.approx(0.75, abs=0.05)
 
 
+@pytest.mark.parametrize("codes", [[0, 1], [0, 1, 0, 1], [0, 1, 2]])
+def test_solve_when_a_problem_is_solved_at_once_beside_others_then_it_stays_where_it_is(codes: list[int]) -> None:
+    rows, targets = rows_and_targets()
+    rows = vstack(
+        [rows[[0] * len(codes)], rows[len(codes) :]], format="csr"
+    )  # texts alike, as many answers for each label
+    alike, weights = np.zeros(60, dtype=np.int64), np.zeros(60)
+    alike[: len(codes)], weights[: len(codes)] = codes, 1
+
+    problems = [Problem(targets, np.ones(60), 3), Problem(alike, weights, max(codes) + 1)]
+    _, mine = solve(inner_products(rows), problems, penalty=1 / 30)
+
+    np.testing.assert_allclose(mine.scores, 0, atol=1e-6)
+
+
+def test_solve_when_it_starts_at_the_solution_then_it_stays_there() -> None:
+    rows = csr_matrix(np.ones((10, 3), dtype=np.float32))
+    targets = np.arange(10) % 2
+
+    (mine,) = solve(inner_products(rows), [Problem(targets, np.ones(10), 2, np.zeros((10, 2)))], penalty=1 / 30)
+
+    np.testing.assert_allclose(mine.scores, 0, atol=1e-6)
+
+
 def test_inner_products_when_too_many_rows_to_keep_then_the_same_product(monkeypatch: pytest.MonkeyPatch) -> None:
     rows, _ = rows_and_targets()
     vectors = np.random.default_rng(0).normal(size=(60, 4))
@@ -107,3 +131,9 @@ def test_solve_when_new_rows_hardly_show_in_the_gradient_then_they_are_learned_a
     (warm,) = solve(product, [Problem(targets, np.ones(60), 3, without)], penalty=0.1, tolerance=0.9)
 
     assert np.abs(warm.dual[-1]).max() > 0.3 * np.abs(before.dual[-1]).max()
+
+
+def test_n_steps_when_rows_are_many_then_fewer_and_fewest_where_a_fit_goes_on() -> None:
+    assert n_steps(1500, is_continued=False) == n_steps(1500, is_continued=True) == 60
+    assert n_steps(1501, is_continued=False) == 30
+    assert n_steps(1501, is_continued=True) == 10

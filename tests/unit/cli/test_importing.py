@@ -115,6 +115,21 @@ def test_import_when_labels_are_known_then_messages_and_the_most_frequent_answer
     assert (tally.n_rows, tally.n_blank, tally.n_divided) == (6, 2, 1)
 
 
+def test_import_when_a_group_was_drawn_for_audit_then_what_is_known_of_it_measures(
+    project: Any, tmp_path: Path
+) -> None:
+    texts = pl.DataFrame({"text": ["link up"], "template": project.text.normalise(pl.Series(["link up"]))})
+    (drawn,) = project.store.pool.add(texts)["group_id"]
+    project.store.audit.draw([drawn])
+    file = a_file(tmp_path)
+    tally = check(file, "text", {"severity": "sev"}, project, skip_unknown=False)
+
+    bring_in(file, "text", tally, project, annotator="old tool")
+
+    purposes = dict(project.store.annotations.effective().select("template", "purpose").iter_rows())
+    assert purposes == {"link up": "audit", "disk <num> failed": "train"}
+
+
 def test_import_when_there_are_no_labels_then_the_messages_alone_are_there(project: Any, tmp_path: Path) -> None:
     file = a_file(tmp_path)
 

@@ -56,6 +56,7 @@ def test_runs_when_two_systems_ran_then_both_are_measured_against_the_best_linea
     assert (fast.system, fast.dimension, fast.answers) == ("vigie", "mood", (10, 20, 30))
     assert fast.macro_f1 == (0.5, 0.72, 0.8)
     assert (fast.full_supervision, slow.full_supervision) == (0.8, 1.0)
+    assert (fast.reference, slow.reference) == (0.8, 0.8)
     assert (fast.answers_to_90, fast.answers_to_95, fast.answers_to_98) == (20, 30, 30)
     assert (slow.answers_to_90, slow.answers_to_95, slow.answers_to_98) == (30, 30, 30)
     assert fast.seconds_per_step == 0.5
@@ -105,6 +106,7 @@ def test_as_json_when_written_then_has_the_agreed_names_and_no_nan() -> None:
         "low",
         "high",
         "full_supervision",
+        "reference",
         "answers_to_90",
         "answers_to_95",
         "answers_to_98",
@@ -123,6 +125,15 @@ def test_page_when_written_then_needs_no_network_and_names_every_curve() -> None
     assert html.count("vigie: linear.v1, margin.v1") >= 2
     assert "other: forest, margin" in html
     assert html.startswith("<!doctype html>")
+
+
+def test_page_when_a_model_that_is_not_linear_is_better_then_the_line_is_that_of_the_best_linear_one() -> None:
+    found = {(FAST, "a"): [a_trial(0.5, 0.6)], (SLOW, "a"): [a_trial(0.5, 0.6, full=1.0)]}
+
+    html = page(runs(found), "two")
+
+    assert '"y0":0.7200000000000001' in html
+    assert '"y0":0.9' not in html
 
 
 def test_page_when_there_is_one_seed_then_there_are_no_bands() -> None:

@@ -1,3 +1,4 @@
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -111,6 +112,31 @@ def test_of_when_texts_were_seen_then_they_are_not_encoded_again() -> None:
     assert encoder.asked.count("three") == 1
     assert encoder.asked[-1] == "eleven"
     assert encoder.threads == 3
+
+
+def test_of_when_texts_are_long_then_they_are_known_again_and_not_kept() -> None:
+    encoder = CountingEncoder()
+    cache = Embeddings(encoder)
+    long = [letter * 100_000 for letter in "ab"]
+
+    np.testing.assert_array_equal(cache.of(pl.Series(long)), [[100_000, ord("a")], [100_000, ord("b")]])
+    np.testing.assert_array_equal(cache.of(pl.Series(long[::-1])), [[100_000, ord("b")], [100_000, ord("a")]])
+    assert encoder.asked == long
+    assert cache.fresh() == long
+    cache.settle(long)
+    assert cache.fresh() == []
+    assert sys.getsizeof(max(cache._known, key=len)) < 200
+
+
+def test_fresh_when_nobody_puts_texts_on_the_shelf_then_only_the_last_ones_are_noted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("vigie.features.encoder_cache.MAX_FRESH", 2)
+    cache = Embeddings(CountingEncoder())
+    cache.of(pl.Series(["a", "b", "c"]))
+
+    assert cache.fresh() == ["b", "c"]
+    assert len(cache) == 3
 
 
 def test_of_when_it_is_full_then_those_not_asked_for_the_longest_go() -> None:

@@ -48,6 +48,12 @@ def test_nearest_when_cosines_are_equal_then_the_newest_comes_first() -> None:
     assert index.nearest(np.array([1.0, 0.0]), 2)[0].tolist() == [9, 6]
 
 
+def test_nearest_when_none_is_asked_for_then_none_is_found(full: Nearest) -> None:
+    ids, cosines = full.nearest(full._blocks[0][1][0], 0)
+
+    assert ids.tolist() == cosines.tolist() == []
+
+
 def test_nearest_when_there_are_no_rows_then_none_is_found() -> None:
     index = Nearest()
     index.keep([1])

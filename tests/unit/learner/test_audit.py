@@ -156,6 +156,11 @@ def test_draw_when_more_are_wanted_than_there_are_then_all_come_once() -> None:
     assert draw(np.array([5, 1]), 0, np.random.default_rng(0)).tolist() == []
 
 
+def test_draw_when_some_groups_have_no_messages_then_they_are_never_drawn() -> None:
+    assert sorted(draw(np.array([0, 5, 0, 1]), 3, np.random.default_rng(0)).tolist()) == [1, 3]
+    assert draw(np.array([0, 0]), 3, np.random.default_rng(0)).tolist() == []
+
+
 def test_draw_when_the_generator_is_the_same_then_so_is_the_draw() -> None:
     sizes = np.arange(1, 50)
 

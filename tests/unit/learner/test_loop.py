@@ -18,6 +18,7 @@ from vigie.features.encoder_cache import embeddings
 from vigie.labels import Annotation, Dimension, Purpose, QuestionKind
 from vigie.learner import Learner, Plan, asking
 from vigie.learner.embedding import SLICE, ready
+from vigie.learner.loop import POLL_SECONDS
 from vigie.learner.saver import Saver
 from vigie.learner.savings import latest
 from vigie.store import Store, utc_now
@@ -448,7 +449,8 @@ class Checking:
         self.planned: list[tuple[int, int]] = []
         self.failure: Exception | None = None
 
-    def doubt(self, effective: pl.DataFrame, *, labels: pl.DataFrame, held_out: Any, dimensions: Any) -> None:
+    def doubt(self, effective: pl.DataFrame, *, labels: pl.DataFrame, held_out: Any, **given: Any) -> None:
+        assert len(given["texts"]) == len(labels)
         if self.failure:
             raise self.failure
         self.doubted.append((len(labels), labels.columns))
@@ -473,7 +475,7 @@ def test_step_when_a_training_ended_then_doubts_are_looked_for_once(store: Store
     learner.step()
     learner.step()
 
-    assert checking.doubted == [(9, ["severity", "template"])]
+    assert checking.doubted == [(9, ["severity"])]
     assert checking.planned[-1] == (10, store.annotations.last_id())
     assert learner.details()["doubts"] == {"found": 1}
 
@@ -510,9 +512,9 @@ def test_step_when_a_template_is_split_then_second_looks_and_savings_know_its_pa
     seen: dict[str, list[str]] = {}
 
     class Noting(Checking):
-        def doubt(self, effective: pl.DataFrame, *, labels: pl.DataFrame, held_out: Any, dimensions: Any) -> None:
+        def doubt(self, effective: pl.DataFrame, **given: Any) -> None:
             seen["doubt"] = effective["template"].to_list()
-            assert set(labels["template"]) <= set(effective["template"])
+            assert set(given["texts"]) <= set(effective["template"])
 
         def plan(self, effective: pl.DataFrame, last_id: int) -> None:
             del last_id
@@ -537,3 +539,65 @@ def test_step_when_a_template_is_split_then_second_looks_and_savings_know_its_pa
     again = make_learner().check_with(Noting())
     again.step()
     assert "worker <num> ended 0" in seen["plan"]
+
+
+class Turns(threading.Event):
+    """Is set after a few waits, and writes down how long they were to be; `then` is called at each."""
+
+    def __init__(self, n: int, then: Callable[[int], object] = lambda _nth: None) -> None:
+        super().__init__()
+        self._n = n
+        self._then = then
+        self.waits: list[float | None] = []
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self.waits.append(timeout)
+        self._then(len(self.waits))
+        if len(self.waits) >= self._n:
+            self.set()
+        return self.is_set()
+
+
+@pytest.fixture
+def encoding_learner(make_learner: LearnerMaker, monkeypatch: pytest.MonkeyPatch) -> Learner:
+    """A learner with more to encode than it does at one time."""
+    monkeypatch.setattr("vigie.learner.embedding.SLICE", 2)
+    return make_learner(classifier=partial(HybridClassifier, encoder=str(lasting_encoder())))
+
+
+def test_run_when_there_is_more_to_encode_then_goes_on_at_once(encoding_learner: Learner) -> None:
+    stop = Turns(4)
+
+    encoding_learner.run(stop)
+
+    assert stop.waits == [0] * 4
+
+
+def test_run_when_the_database_is_away_while_there_is_more_to_encode_then_it_waits(
+    encoding_learner: Learner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away() -> bool:
+        raise UnavailableError("the database does not answer", retry_after_seconds=5)
+
+    stop = Turns(4, lambda nth: nth == 1 and monkeypatch.setattr(encoding_learner._turn, "take", away))
+
+    encoding_learner.run(stop)
+
+    assert stop.waits == [0, *[POLL_SECONDS] * 3]
+
+
+def test_run_when_another_learner_acts_while_there_is_more_to_encode_then_it_waits(
+    encoding_learner: Learner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    turn = encoding_learner._turn
+
+    def lose(nth: int) -> None:
+        if nth == 1:
+            monkeypatch.setattr(turn, "acting", False)
+            monkeypatch.setattr(turn, "take", lambda: False)
+
+    stop = Turns(4, lose)
+
+    encoding_learner.run(stop)
+
+    assert stop.waits == [0, *[POLL_SECONDS] * 3]

@@ -20,6 +20,7 @@ from vigie.learner.ranking import (
 )
 from vigie.strategies import Candidates, Choice, Strategy
 from vigie.strategies.cold_start import TypiClust, WeightedKMeans
+from vigie.strategies.diversity import InformationDensity
 from vigie.strategies.uncertainty import Margin
 
 
@@ -53,6 +54,15 @@ def test_candidates_when_drawn_often_then_every_small_group_has_its_chance() -> 
     seen = {group for _ in range(100) for group in candidates(some_groups(30), rng, n=10)["group_id"].to_list()}
 
     assert len(seen) == 30
+
+
+@pytest.mark.parametrize("strategy", [InformationDensity(), WeightedKMeans(), TypiClust(), Margin()])
+def test_rank_when_no_group_has_a_message_of_the_stream_then_all_are_asked_about(strategy: Strategy) -> None:
+    groups = some_groups(4).with_columns(count=pl.lit(0, pl.Int64))
+
+    drafts = rank(groups, KnowingModel({}), strategy, dimensions=["severity"], n=10, rng=np.random.default_rng(0))
+
+    assert {draft.group_id for draft in drafts} == {100, 101, 102, 103}
 
 
 def test_rank_when_a_model_is_unsure_about_a_group_then_it_is_asked_first() -> None:
@@ -98,6 +108,12 @@ def test_first_questions_when_templates_are_near_copies_then_they_are_put_off() 
     )
 
     assert [draft.group_id for draft in first_questions(groups, 3)] == [1, 3, 2]
+
+
+def test_spread_when_texts_are_very_long_then_their_beginnings_tell_them_apart() -> None:
+    stack = "frame " * 1_000
+
+    assert spread([f"{stack} one two", f"{stack} three four", "login"], np.array([3.0, 2.9, 2.0]), 3) == [0, 2, 1]
 
 
 def test_spread_when_texts_have_no_words_then_all_are_chosen_once() -> None:

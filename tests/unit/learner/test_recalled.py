@@ -28,6 +28,18 @@ def test_predict_proba_when_asked_again_then_only_new_texts_reach_the_model() ->
     )
 
 
+def test_predict_proba_when_texts_are_long_then_they_are_known_again_and_not_kept() -> None:
+    model = CountingModel()
+    recalled = Recalled(model)
+    texts = pl.Series(["a" * 100_000, "b" * 100_000])
+
+    first, again = recalled.predict_proba(texts), recalled.predict_proba(texts)
+
+    assert len(model.asked) == 1
+    np.testing.assert_array_equal(first["severity"], again["severity"])
+    assert max(map(len, recalled._rows)) < 200
+
+
 def test_predict_proba_when_there_are_no_texts_then_dimensions_all_the_same() -> None:
     said = Recalled(CountingModel()).predict_proba(pl.Series([], dtype=pl.String))
 

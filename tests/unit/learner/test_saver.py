@@ -7,10 +7,12 @@ import pytest
 
 from builders import a_labelled_batch
 from learner_fakes import SEVERITY, TOPIC, MemoryRegistry
+from vigie.classifiers import FloatArray
 from vigie.classifiers.artefact import Artefact
 from vigie.classifiers.linear import LinearClassifier
 from vigie.errors import UnavailableError
 from vigie.labels import Annotation, Purpose
+from vigie.learner import saver as saver_module
 from vigie.learner.answers import Answers
 from vigie.learner.saver import MIN_ANSWERS, Saver
 from vigie.learner.savings import TAG, Savings
@@ -27,10 +29,14 @@ def begin(store: Store, registry: MemoryRegistry) -> Begin:
     """Return what makes a saver of a project with 120 groups and some answers, and its champion."""
     store.record("files", a_labelled_batch(*[f"{WORDS[row % 3]} unit{row}" for row in range(120)]))
 
-    def make(n_answers: int = MIN_ANSWERS, spent: Iterator[float] | None = None) -> Any:
+    def make(
+        n_answers: int = MIN_ANSWERS,
+        spent: Iterator[float] | None = None,
+        classifier: type[LinearClassifier] = LinearClassifier,
+    ) -> Any:
         answer(store, n_answers)
         data = DataSet.of(Answers.of(store.annotations.effective(), [SEVERITY]), [SEVERITY])
-        champion = Artefact(data.fit(LinearClassifier, [SEVERITY]), (SEVERITY,), "logs", version="1")
+        champion = Artefact(data.fit(classifier, [SEVERITY]), (SEVERITY,), "logs", version="1")
         registry.tags.setdefault("1", {})
         ticks = spent or count(0.0, 0.001)
         return Saver(store, registry, seed=0, spent=lambda: next(ticks)), lambda: champion  # type: ignore[arg-type]
@@ -91,6 +97,26 @@ def test_step_when_a_fit_takes_long_then_it_goes_on_at_the_next_step_and_comes_t
 
     assert steps > 5
     assert found(registry) == at_once
+
+
+def test_step_when_the_model_knows_meanings_then_they_are_asked_for_a_few_at_a_time(
+    store: Store, registry: MemoryRegistry, begin: Begin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(saver_module, "_CHUNK", 20)
+    asked: list[int] = []
+
+    class Knowing(LinearClassifier):
+        needs_answers = False
+
+        def vectors(self, texts: pl.Series) -> FloatArray:
+            asked.append(len(texts))
+            return super().vectors(texts)
+
+    saver, champion = begin(classifier=Knowing)
+    saver.step(champion, store.annotations.effective(), [SEVERITY])
+
+    assert found(registry) is not None
+    assert asked == [20] * 6
 
 
 def test_step_when_the_budget_is_spent_then_ends_with_what_was_tried(

@@ -159,13 +159,22 @@ def test_champion_when_moved_by_somebody_else_then_the_new_one_is_read(store: St
 
 
 def test_points_when_versions_have_as_many_answers_then_the_newest_is_the_last() -> None:
-    def version(number: str, n_answers: int) -> VersionInfo:
-        tags = {"vigie.recipe": "r", "vigie.n_answers": str(n_answers)}
-        return VersionInfo(number, NOON, {"accuracy": float(number)}, (), tags)
-
-    found = points([version("3", 20), version("2", 20), version("1", 10)])
+    found = points([a_version("3", 20), a_version("2", 20), a_version("1", 10)])
 
     assert [(one.n_answers, one.metrics["accuracy"]) for one in found] == [(10, 1.0), (20, 2.0), (20, 3.0)]
+
+
+def test_points_when_a_training_was_cut_short_before_the_gate_then_its_version_is_left_out() -> None:
+    found = points([a_version("3", 20, status=None), a_version("2", 20), a_version("1", 10, status="failed")])
+
+    assert [(one.n_answers, one.metrics["accuracy"]) for one in found] == [(10, 1.0), (20, 2.0)]
+
+
+def a_version(number: str, n_answers: int, status: str | None = "passed") -> VersionInfo:
+    tags = {"vigie.recipe": "r", "vigie.n_answers": str(n_answers), "vigie.last_annotation": "7"}
+    return VersionInfo(
+        number, NOON, {"accuracy": float(number)}, (), tags | ({"validation_status": status} if status else {})
+    )
 
 
 def test_champion_when_it_cannot_be_read_then_the_next_version_replaces_it(

@@ -1,5 +1,6 @@
 import krippendorff
 import numpy as np
+import polars as pl
 import pytest
 from sklearn.metrics import cohen_kappa_score
 
@@ -113,3 +114,22 @@ def test_agreements_when_everybody_agrees_on_several_labels_then_one() -> None:
     assert found.kappa is not None
     assert found.alpha is not None
     assert (found.kappa.value, found.alpha.value) == (1.0, 1.0)
+
+
+@pytest.mark.parametrize("name", ["group_id", "template", "annotator", "row", "column", "code"])
+def test_agreements_when_a_person_is_called_like_a_column_then_the_same(name: str) -> None:
+    others = noisy(TRUTH, 0.3, 1)
+
+    found = agreements(effective(*said_by(name, TRUTH), *said_by("zoe", others)), [SEVERITY])
+    usual = agreements(effective(*said_by("ann", TRUTH), *said_by("zoe", others)), [SEVERITY])
+
+    assert found == usual
+
+
+def test_agreements_when_one_person_spoke_of_parts_that_have_no_group_of_their_own_yet_then_that_is_no_comparison() -> (
+    None
+):
+    said = effective(*said_by("ann", TRUTH), *said_by("bob", noisy(TRUTH, 0.3, 1)))
+    parts = effective(Said(99, LABELS[0]), Said(99, LABELS[1])).with_columns(template=pl.Series(["t 200", "t 500"]))
+
+    assert agreements(pl.concat([said, parts]), [SEVERITY]) == agreements(said, [SEVERITY])

@@ -97,6 +97,17 @@ def test_annotators_when_a_reviewer_settled_then_that_is_no_answer_to_be_compare
     assert found["ann"].n_compared == 0
 
 
+def test_annotators_when_they_spoke_of_different_parts_without_a_group_of_their_own_then_that_is_no_comparison() -> (
+    None
+):
+    said = effective(Said(1, "info", annotator="ann"), Said(1, "error", annotator="bob"))
+    parts = said.with_columns(template=pl.Series(["t 200", "t 500"]))
+
+    found = annotators(parts, gold_answers(parts, NO_GOLD), paces(parts, too_fast_seconds=0.4))
+
+    assert [one.n_compared for one in found] == [0, 0]
+
+
 @pytest.mark.parametrize(
     ("others", "agreement", "n_compared"),
     [

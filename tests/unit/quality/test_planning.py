@@ -6,10 +6,10 @@ import polars as pl
 import pytest
 from sqlalchemy import update
 
-from builders import a_labelled_batch
+from builders import a_dimension, a_labelled_batch
 from learner_fakes import SEVERITY
 from store_fixtures import SettableClock
-from vigie.labels import Annotation, Check, Purpose
+from vigie.labels import Annotation, Check, Dimension, Purpose
 from vigie.quality import planning
 from vigie.quality.label_errors import Doubt
 from vigie.quality.planning import MAX_OPEN, PRESENT_SECONDS, REST_SECONDS, Doubted, SecondLooks, Shares, drawn
@@ -342,18 +342,51 @@ def test_plan_when_somebody_answered_then_it_plans_again_before_the_minute_is_ov
     assert ids[0] not in [one for one, _ in waiting(store, Check.SECOND)]
 
 
-def test_doubt_when_a_label_is_out_of_place_then_the_group_is_found_by_its_template(store, ids, clock) -> None:
+@pytest.mark.parametrize("name", ["severity", "template"])
+def test_doubt_when_a_label_is_out_of_place_then_the_group_is_found_by_its_template(store, ids, clock, name) -> None:
     looks = SecondLooks(store, Shares, clock)
-    labels = pl.DataFrame({"template": [f"t{n:02}" for n in range(60)], "severity": ["info"] * 30 + ["error"] * 30})
+    dimension = a_dimension(name, SEVERITY.label_names)
+    texts, labels = pl.Series([f"t{n:02}" for n in range(60)]), pl.DataFrame({name: ["info"] * 30 + ["error"] * 30})
     proba = np.array([[0.9, 0.05, 0.05]] * 30 + [[0.05, 0.05, 0.9]] * 30)
     proba[7] = [0.02, 0.02, 0.96]
-    held = {"severity": (np.arange(60), proba)}
+    held = {name: (np.arange(60), proba)}
 
-    looks.doubt(store.annotations.effective(), labels=labels, held_out=held, dimensions=[SEVERITY])
+    looks.doubt(store.annotations.effective(), texts=texts, labels=labels, held_out=held, dimensions=[dimension])
 
     assert [one.group_id for one in looks._doubted] == [ids[7]]
     assert looks.details()["found"] == 1
     assert looks.details()["problem"] is None
+
+
+def test_doubt_when_a_training_did_not_cross_validate_then_what_was_doubted_before_stays_while_it_is_asked(
+    store, ids, clock
+) -> None:
+    looks = SecondLooks(store, Shares, clock)
+    texts = pl.Series([f"t{n:02}" for n in range(60)])
+    labels = pl.DataFrame({name: ["info"] * 30 + ["error"] * 30 for name in ("severity", "topic")})
+    topic = a_dimension("topic", SEVERITY.label_names)
+
+    def doubt(held_out: dict[str, Any], *asked: Dimension) -> list[tuple[int, str]]:
+        said = store.annotations.effective()
+        looks.doubt(said, texts=texts, labels=labels, held_out=held_out, dimensions=asked)
+        return [(one.group_id, one.doubt.dimension) for one in looks._doubted or ()]
+
+    assert doubt({"severity": cross_validated(7), "topic": cross_validated(9, worse=0.001)}, SEVERITY, topic) == [
+        (ids[9], "topic"),
+        (ids[7], "severity"),
+    ]
+    assert doubt({}, SEVERITY, topic) == [(ids[9], "topic"), (ids[7], "severity")]
+    assert looks.details()["problem"] is None
+    assert doubt({"severity": cross_validated(5)}, SEVERITY, topic) == [(ids[9], "topic"), (ids[5], "severity")]
+    assert doubt({}, SEVERITY) == [(ids[5], "severity")]
+    assert doubt({}, a_dimension("severity", ("info", "warning"))) == []
+
+
+def cross_validated(wrong: int, worse: float = 0.01) -> tuple[np.ndarray, np.ndarray]:
+    """Return held-out probabilities of sixty rows, half of them info and half error, of which one is given the wrong label."""
+    proba = np.array([[0.9, 0.05, 0.05]] * 30 + [[0.05, 0.05, 0.9]] * 30)
+    proba[wrong] = [worse, worse, 1 - 2 * worse]
+    return np.arange(60), proba
 
 
 def test_doubt_when_cleanlab_is_missing_then_says_what_to_install(store, ids, clock, monkeypatch) -> None:
@@ -361,7 +394,9 @@ def test_doubt_when_cleanlab_is_missing_then_says_what_to_install(store, ids, cl
 
     looks = SecondLooks(store, Shares, clock)
 
-    looks.doubt(store.annotations.effective(), labels=pl.DataFrame(), held_out={}, dimensions=[SEVERITY])
+    looks.doubt(
+        store.annotations.effective(), texts=pl.Series(), labels=pl.DataFrame(), held_out={}, dimensions=[SEVERITY]
+    )
 
     assert "pip install 'vigie[quality]'" in str(looks.details()["problem"])
 
@@ -370,6 +405,8 @@ def test_doubt_when_switched_off_then_nothing_is_needed(store, ids, clock, monke
     monkeypatch.setattr(planning, "is_installed", lambda: False)
     looks = SecondLooks(store, lambda: Shares(doubts=False), clock)
 
-    looks.doubt(store.annotations.effective(), labels=pl.DataFrame(), held_out={}, dimensions=[SEVERITY])
+    looks.doubt(
+        store.annotations.effective(), texts=pl.Series(), labels=pl.DataFrame(), held_out={}, dimensions=[SEVERITY]
+    )
 
     assert looks.details() == {}
