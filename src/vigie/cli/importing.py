@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -14,6 +14,7 @@ from vigie.cli.counts import ANSWERS, GROUPS, LABELS, MESSAGES, ROWS, counted
 from vigie.cli.importing_known import Waiting, as_annotations, unsaid
 from vigie.cli.options import HERE, DebugOption, JsonOption, ProjectOption
 from vigie.cli.progress import progress
+from vigie.cli.tables import batches
 from vigie.errors import LabelError, SettingsError
 from vigie.labels import Dimension
 from vigie.parameters import Bundle, flattened
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 
     from vigie.app import Project
 
-BATCH = 50_000
 ANNOTATIONS = 5_000
 
 
@@ -262,59 +262,6 @@ def bring_in(file: Path, text: str, tally: Tally, project: "Project", *, annotat
             project.store.annotations.add(part)
             advance(len(part))
     return len(annotations)
-
-
-def batches(file: Path, columns: Sequence[str]) -> Iterator["pl.DataFrame"]:
-    """Return some columns of a file in batches, as texts.
-
-    Raises
-    ------
-    SettingsError
-        The file cannot be read, or has no such column.
-    """
-    import polars as pl  # noqa: PLC0415 — takes a while to import
-    from polars.exceptions import PolarsError  # noqa: PLC0415
-
-    try:
-        frame = _scan(file)
-        there = frame.collect_schema().names()
-        for column in columns:
-            if column not in there:
-                raise SettingsError(f"{file} has no column {column!r}; it has: {', '.join(there)}")
-        chosen = frame.select(pl.col(list(dict.fromkeys(columns))).cast(pl.String))
-        yield from chosen.collect_batches(chunk_size=BATCH, maintain_order=True)
-    except (OSError, PolarsError) as error:
-        raise SettingsError(_where(file) or f"{file} cannot be read: {error}") from error
-
-
-def _where(file: Path) -> str:
-    """Return what is wrong with a text file, with its name and the line; empty when it is something else."""
-    from vigie.exchange.reading import rows  # noqa: PLC0415 — takes a second to import
-    from vigie.exchange.table import csv_rows  # noqa: PLC0415 — the same
-
-    kind = next((suffix for suffix in reversed(file.suffixes) if suffix != ".gz"), "")
-    reader = {".csv": csv_rows, ".jsonl": rows, ".ndjson": rows}.get(kind)
-    try:
-        for _ in reader(file) if reader else ():
-            pass
-    except SettingsError as error:
-        return str(error)
-    return ""
-
-
-def _scan(file: Path) -> "pl.LazyFrame":
-    import polars as pl  # noqa: PLC0415 — takes a while to import
-
-    if not file.is_file():
-        raise SettingsError(f"{file} is a folder; name a file" if file.is_dir() else f"there is no file {file}")
-    kind = [suffix for suffix in file.suffixes if suffix != ".gz"][-1:]
-    if kind == [".csv"]:
-        return pl.scan_csv(file, infer_schema=False)
-    if kind in ([".jsonl"], [".ndjson"]):
-        return pl.scan_ndjson(file, infer_schema_length=None)
-    if kind == [".parquet"]:
-        return pl.scan_parquet(file)
-    raise SettingsError(f"{file.name} is of no known kind; expected .csv, .jsonl, .ndjson (also .gz) or .parquet")
 
 
 def _with_templates(rows: "pl.DataFrame", text: str, project: "Project") -> "pl.DataFrame":

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from vigie.cli import logs
-from vigie.cli.importing import batches
 from vigie.cli.options import DebugOption, JsonOption
 from vigie.cli.progress import progress
 from vigie.cli.simulate_report import report
+from vigie.cli.tables import batches
 from vigie.errors import MissingExtraError, ModelError, SettingsError, UnavailableError
 from vigie.parameters import Bundle, flattened
 
@@ -143,23 +143,51 @@ def simulate(
     from vigie.evaluation.simulate import simulate as run  # noqa: PLC0415
 
     columns = label_columns(file.label)
-    if html is not None and not html.absolute().parent.is_dir():
-        raise SettingsError(f"--html is {html}; there is no folder {html.absolute().parent}")
+    if html is not None:
+        refuse_place(html)
     asking = [*ours(systems.model, systems.strategy), *(others() if systems.peers else [])]
     messages, kind = read(file.data, file.text, columns, kind=file.kind, once=file.once)
     plan = planned(messages, course)
     with progress("answers", len(asking) * plan.n_seeds * len(plan.steps) * plan.batch) as advance:
         curves = run(messages, asking, plan, advance=advance)
-    if html is not None:
-        html.write_text(page(curves, f"{file.data.name}: macro-F1 by number of answers"), encoding="utf-8")
     if as_json:
         print(json.dumps(plain(curves)))
-        return
-    from rich.console import Console  # noqa: PLC0415 — Rich takes a while to import
+    else:
+        from rich.console import Console  # noqa: PLC0415 — Rich takes a while to import
 
-    console = Console(highlight=False)
-    for part in report(curves, messages, plan, kind=kind):
-        console.print(part)
+        console = Console(highlight=False)
+        for part in report(curves, messages, plan, kind=kind):
+            console.print(part)
+    if html is not None:
+        write(html, page(curves, f"{file.data.name}: macro-F1 by number of answers"))
+
+
+def refuse_place(html: Path) -> None:
+    """Refuse a place where no page can be written, before hours are spent on its figures.
+
+    Raises
+    ------
+    SettingsError
+        It is a folder, or in none.
+    """
+    if html.is_dir():
+        raise SettingsError(f"--html is {html}; that is a folder: name a file in it, such as {html / 'curves.html'}")
+    if not html.absolute().parent.is_dir():
+        raise SettingsError(f"--html is {html}; there is no folder {html.absolute().parent}")
+
+
+def write(html: Path, page: str) -> None:
+    """Write a page.
+
+    Raises
+    ------
+    SettingsError
+        It cannot be written there.
+    """
+    try:
+        html.write_text(page, encoding="utf-8")
+    except OSError as error:
+        raise SettingsError(f"{html} cannot be written: {error.strerror or error}") from error
 
 
 def label_columns(given: Sequence[str]) -> dict[str, str]:

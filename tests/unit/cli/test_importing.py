@@ -9,7 +9,8 @@ import polars as pl
 import pytest
 
 from builders import a_dimension
-from vigie.cli.importing import Tally, _say, batches, bring_in, check, label_columns
+from vigie.cli.importing import Tally, _say, bring_in, check, label_columns
+from vigie.cli.tables import batches
 from vigie.errors import LabelError, SettingsError
 from vigie.store import Store
 from vigie.text import normaliser
@@ -38,45 +39,6 @@ def a_file(folder: Path, name: str = "rows.csv", rows: dict[str, list[Any]] | No
     text = frame.write_csv() if kind == "csv" else frame.write_ndjson()
     path.write_bytes(gzip.compress(text.encode()) if name.endswith(".gz") else text.encode())
     return path
-
-
-@pytest.mark.parametrize("name", ["a.csv", "a.csv.gz", "a.jsonl", "a.ndjson", "a.jsonl.gz", "a.parquet", "a.b.csv"])
-def test_batches_when_the_file_is_of_a_known_kind_then_the_columns_come_as_texts(name: str, tmp_path: Path) -> None:
-    (rows,) = batches(a_file(tmp_path, name), ["text", "sev"])
-
-    assert rows["sev"].to_list() == ROWS["sev"]
-    assert rows["text"].to_list()[:4] == ROWS["text"][:4]
-
-
-def test_batches_when_labels_are_numbers_then_they_come_as_texts(tmp_path: Path) -> None:
-    (rows,) = batches(a_file(tmp_path, "a.parquet", {"text": ["a"], "sev": [4]}), ["text", "sev"])
-
-    assert rows["sev"].to_list() == ["4"]
-
-
-@pytest.mark.parametrize(
-    ("name", "content", "reason"),
-    [
-        ("gone.csv", None, "there is no file"),
-        ("a.xlsx", b"", "is of no known kind; expected .csv"),
-        ("a.csv", b"other\n1\n", "has no column 'text'; it has: other"),
-        ("a.csv", b"", "cannot be read"),
-        ("a.parquet", b"nonsense", "cannot be read"),
-        ("a.jsonl", b"{", r"^/[^ ]+/a\.jsonl, line 1: wrong JSON"),
-        ("a.jsonl", b'{"text": "a"}\n{"text": }\n', r"^/[^ ]+/a\.jsonl, line 2: wrong JSON"),
-        ("a.csv", b"text\n\xff\xfe\n", r"^/[^ ]+/a\.csv, line 2: byte 0xff is not UTF-8"),
-        ("a.csv", b"text\na\nb\n\xff\xfe\n", r"^/[^ ]+/a\.csv, line 4: byte 0xff is not UTF-8"),
-        ("a.csv.gz", gzip.compress(b"text\na\n", mtime=0)[:-9], r"^\S+ cannot be read: (?!.*cannot be read)"),
-    ],
-)
-def test_batches_when_the_file_cannot_be_used_then_says_why(
-    name: str, content: bytes | None, reason: str, tmp_path: Path
-) -> None:
-    if content is not None:
-        (tmp_path / name).write_bytes(content)
-
-    with pytest.raises(SettingsError, match=reason):
-        list(batches(tmp_path / name, ["text"]))
 
 
 def test_label_columns_when_pairs_are_given_then_columns_by_dimension() -> None:
@@ -148,8 +110,9 @@ def test_import_when_the_file_is_long_then_it_is_read_in_batches(
     project: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import vigie.cli.importing as module
+    from vigie.cli import tables
 
-    monkeypatch.setattr(module, "BATCH", 100)
+    monkeypatch.setattr(tables, "BATCH", 100)
     monkeypatch.setattr(module, "ANNOTATIONS", 7)
     words = [f"service {'abcdefghij'[i % 10]} says {'klmnopqrst'[i // 10 % 10]}" for i in range(1000)]
     file = a_file(tmp_path, rows={"text": words, "sev": ["info"] * 1000})

@@ -67,6 +67,14 @@ def test_simulate_when_json_is_asked_for_then_one_object_and_nothing_else(file: 
     assert "vigie: linear.v1, entropy.v1" in page.read_text(encoding="utf-8")
 
 
+def test_simulate_when_the_page_cannot_be_written_then_the_figures_are_there_all_the_same(file: Path) -> None:
+    found = run(file, "--json", "--html", "/dev/full")
+
+    assert json.loads(found.stdout)["runs"]
+    assert isinstance(found.exception, SettingsError)
+    assert "/dev/full cannot be written: No space left on device" in str(found.exception)
+
+
 def test_simulate_when_messages_are_held_out_then_answered_groups_are_right_whatever_their_label(
     tmp_path: Path,
 ) -> None:
@@ -100,6 +108,7 @@ def test_simulate_when_no_budget_is_given_then_as_many_answers_as_there_are_grou
         (("--budget", "5000"), "--budget is 5000; besides the test there are 68 groups"),
         (("--budget", "5"), "--budget is 5; expected at least one batch"),
         (("--html", "/nowhere/curves.html"), "--html is /nowhere/curves.html; there is no folder /nowhere"),
+        (("--html", "/dev"), "--html is /dev; that is a folder: name a file in it, such as /dev/curves.html"),
         (("--test", "rows"), "--test is 'rows'; expected templates or messages"),
         (("--label", "same=text"), "same has 90 different labels in 180 rows of column 'text'"),
     ],
