@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 BUDGET = 500
 MEANING = "hybrid.v1"
+ENCODED_AT_ONCE = 256
 ITS_ENCODER, PEERS_ENCODER = "default", "minilm"
 
 logger = logging.getLogger(__name__)
@@ -148,6 +149,7 @@ def simulate(
     asking = [*ours(systems.model, systems.strategy), *(others() if systems.peers else [])]
     messages, kind = read(file.data, file.text, columns, kind=file.kind, once=file.once)
     plan = planned(messages, course)
+    encode_first(messages, asking)
     with progress("answers", len(asking) * plan.n_seeds * len(plan.steps) * plan.batch) as advance:
         curves = run(messages, asking, plan, advance=advance)
     if as_json:
@@ -293,6 +295,29 @@ def others() -> list["System"]:
     found, encode = installed(), _encoder(PEERS_ENCODER)
     workshop = Workshop(encode)
     return [PeerSystem(peer, workshop) for peer in found if encode is not None or peer.features != "minilm"]
+
+
+def encode_first(messages: "Messages", systems: Sequence["System"]) -> None:
+    """Encode the texts that systems will need, showing how far that is: where there are many it takes longer than the rest.
+
+    What is encoded is remembered, up to `MAX_TEXTS`; the rest is left to those that need it.
+    """
+    from vigie.evaluation.peers.system import PeerSystem  # noqa: PLC0415 — with scikit-learn
+    from vigie.features.encoder_cache import MAX_TEXTS  # noqa: PLC0415 — with Polars
+
+    wanted: dict[str, Encode | None] = {}
+    for system in systems:
+        if not isinstance(system, PeerSystem):
+            wanted |= {"template": _encoder(ITS_ENCODER)} if system.predicts_at_once else {}
+        elif system.peer.features == "minilm":
+            wanted["text"] = system.workshop.encode
+    for column, encode in wanted.items():
+        texts = messages.rows[column].unique(maintain_order=True).head(MAX_TEXTS)
+        with progress("texts encoded", len(texts)) as advance:
+            for start in range(0, len(texts) if encode else 0, ENCODED_AT_ONCE):
+                part = texts.slice(start, ENCODED_AT_ONCE)
+                _ = encode(part) if encode else None
+                advance(len(part))
 
 
 def _made(classifier: type["Classifier"], dimensions: Sequence["Dimension"], seed: int) -> "Classifier":

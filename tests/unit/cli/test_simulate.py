@@ -1,4 +1,5 @@
 import json
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -217,6 +218,37 @@ def test_encoder_when_it_cannot_be_had_then_none_and_says_why(error: Exception, 
 
     assert simulate._encoder("default") is None
     assert "without sentence embeddings" in caplog.text
+
+
+def test_encode_first_when_systems_need_embeddings_then_each_text_is_encoded_once_and_counted(
+    monkeypatch: Any,
+) -> None:
+    seen: dict[str, list[str]] = {"default": [], "minilm": []}
+    counted: list[tuple[str, int, int]] = []
+
+    @contextmanager
+    def progress(what: str, total: int) -> Any:
+        done: list[int] = []
+        yield done.append
+        counted.append((what, total, sum(done)))
+
+    monkeypatch.setattr(simulate, "_encoder", lambda source: seen[source].extend)
+    monkeypatch.setattr(simulate, "progress", progress)
+    monkeypatch.setattr(simulate, "ENCODED_AT_ONCE", 7)
+    monkeypatch.setattr(peers, "installed", lambda: [Silent("tfidf"), Silent("minilm")])
+    messages = simulate_fakes.messages(20, copies=2)
+
+    simulate.encode_first(messages, [*simulate.ours(["hybrid.v1", "linear.v1"], None), *simulate.others()])
+
+    assert seen["default"] == messages.rows["template"].unique(maintain_order=True).to_list()
+    assert seen["minilm"] == messages.rows["text"].unique(maintain_order=True).to_list()
+    assert counted == [("texts encoded", 20, 20)] * 2
+
+
+def test_encode_first_when_nobody_needs_embeddings_then_nothing_is_encoded(monkeypatch: Any) -> None:
+    monkeypatch.setattr(simulate, "_encoder", lambda _source: pytest.fail("asked for an encoder"))
+
+    simulate.encode_first(simulate_fakes.messages(20), simulate.ours(["linear.v1"], None))
 
 
 def test_label_columns_when_pairs_are_given_then_columns_by_dimension() -> None:
