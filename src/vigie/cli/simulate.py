@@ -2,7 +2,7 @@
 
 import json
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -21,6 +21,7 @@ from vigie.parameters import Bundle, flattened
 if TYPE_CHECKING:
     import numpy as np
     import polars as pl
+    from rich.console import RenderableType
 
     from vigie.classifiers import Classifier
     from vigie.evaluation.peers import Encode
@@ -152,16 +153,23 @@ def simulate(
     encode_first(messages, asking)
     with progress("answers", len(asking) * plan.n_seeds * len(plan.steps) * plan.batch) as advance:
         curves = run(messages, asking, plan, advance=advance)
-    if as_json:
-        print(json.dumps(plain(curves)))
-    else:
-        from rich.console import Console  # noqa: PLC0415 — Rich takes a while to import
+    try:
+        if html is not None:
+            write(html, page(curves, f"{file.data.name}: macro-F1 by number of answers"))
+    finally:  # whatever became of the page: it took long to find out
+        if as_json:
+            print(json.dumps(plain(curves)))
+        else:
+            show(report(curves, messages, plan, kind=kind))
 
-        console = Console(highlight=False)
-        for part in report(curves, messages, plan, kind=kind):
-            console.print(part)
-    if html is not None:
-        write(html, page(curves, f"{file.data.name}: macro-F1 by number of answers"))
+
+def show(parts: "Iterable[RenderableType]") -> None:
+    """Print tables and texts, as wide as the terminal is."""
+    from rich.console import Console  # noqa: PLC0415 — Rich takes a while to import
+
+    console = Console(highlight=False)
+    for part in parts:
+        console.print(part)
 
 
 def refuse_place(html: Path) -> None:
