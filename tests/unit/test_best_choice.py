@@ -61,7 +61,7 @@ def test_table_when_curves_are_there_then_each_row_tells_the_goal() -> None:
     usual = ours(None, None)[0].about
 
     def a_run(system: str, strategy: str, needed: int | None) -> Run:
-        rest = ((0,), (0.1,), (0.1,), (0.1,), 0.9)
+        rest = ((0,), (0.1,), (0.1,), (0.1,), 0.9, 0.9)
         return Run(system, usual.model, strategy, "severity", *rest, needed, None, None, None)
 
     curves = [

@@ -11,11 +11,13 @@ import typer
 
 from vigie.cli import importing_answers, logs
 from vigie.cli.counts import ANSWERS, GROUPS, LABELS, MESSAGES, ROWS, counted
-from vigie.cli.importing_known import Waiting, as_annotations, unsaid
+from vigie.cli.importing_known import Examples, Waiting, as_annotations, unsaid
 from vigie.cli.options import HERE, DebugOption, JsonOption, ProjectOption
 from vigie.cli.progress import progress
+from vigie.cli.tables import batches
 from vigie.errors import LabelError, SettingsError
 from vigie.labels import Dimension
+from vigie.messages import label_column
 from vigie.parameters import Bundle, flattened
 
 if TYPE_CHECKING:
@@ -23,7 +25,6 @@ if TYPE_CHECKING:
 
     from vigie.app import Project
 
-BATCH = 50_000
 ANNOTATIONS = 5_000
 
 
@@ -114,11 +115,54 @@ def import_file(
             expected = importing_answers.expected(opened, renames, annotator, skip_unknown=skip_unknown)
             importing_answers.run(asked, expected, opened, as_json=as_json)
             return
-        tally = check(file, text, columns, opened, skip_unknown=skip_unknown, renames=renames)
-        written = bring_in(file, text, tally, opened, annotator=annotator)
+        table = Table(file, text, columns, renames)
+        tally = check(table, opened, skip_unknown=skip_unknown)
+        written = bring_in(table, tally, opened, annotator=annotator)
     finally:
         opened.close()
     _say(tally, written, as_json=as_json)
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A file, the columns that count, and what its labels are called here.
+
+    Parameters
+    ----------
+    file
+        CSV, JSONL or Parquet.
+    text
+        The column that holds the messages.
+    columns
+        Those that hold labels, by dimension.
+    renames
+        Labels here by dimension (empty: any) and label there.
+    """
+
+    file: Path
+    text: str
+    columns: Mapping[str, str]
+    renames: Mapping[tuple[str, str], str] = field(default_factory=dict)
+
+    def rows(self, project: "Project") -> Iterator[tuple["pl.DataFrame", int]]:
+        """Return the rows with a text, a batch at a time, and how many rows the batch had.
+
+        They have ``text``, ``template`` and ``label:<dimension>``: a label without blanks around it, null where none is left.
+        """
+        import polars as pl  # noqa: PLC0415 — takes a while to import
+
+        for read in batches(self.file, [self.text, *self.columns.values()]):
+            named = {label_column(name): self._label(name, column) for name, column in self.columns.items()}
+            rows = read.select(pl.col(self.text).alias("text"), **named)
+            rows = rows.filter(pl.col("text").str.strip_chars().fill_null("") != "")
+            yield rows.with_columns(project.text.normalise(rows["text"]).alias("template")), read.height
+
+    def _label(self, dimension: str, column: str) -> "pl.Expr":
+        import polars as pl  # noqa: PLC0415 — takes a while to import
+
+        ours = {old.strip(): new for (where, old), new in self.renames.items() if where in {"", dimension}}
+        label = pl.col(column).str.strip_chars()
+        return pl.when(label != "").then(label.replace(ours) if ours else label)
 
 
 @dataclass
@@ -154,6 +198,14 @@ class Tally:
     def n_divided(self) -> int:
         """How many templates were given different labels in a dimension."""
         return sum(len(counts) > 1 for counts in self.votes.values())
+
+    def divided(self, answers: Mapping[str, Mapping[str, str]]) -> dict[tuple[str, str], list[str]]:
+        """Return the labels of those of the answers that are about templates given different ones, the most frequent last."""
+        return {
+            (template, dimension): [label for label, _ in reversed(counts.most_common())]
+            for (template, dimension), counts in self.votes.items()
+            if len(counts) > 1 and dimension in answers.get(template, {})
+        }
 
 
 def label_columns(given: Sequence[str], dimensions: Sequence[Dimension]) -> dict[str, str]:
@@ -207,15 +259,7 @@ def is_json(file: Path) -> bool:
     return [suffix for suffix in file.suffixes if suffix != ".gz"][-1:] == [".json"]
 
 
-def check(
-    file: Path,
-    text: str,
-    columns: Mapping[str, str],
-    project: "Project",
-    *,
-    skip_unknown: bool,
-    renames: Mapping[tuple[str, str], str] | None = None,
-) -> Tally:
+def check(table: Table, project: "Project", *, skip_unknown: bool) -> Tally:
     """Read a file and count what it holds.
 
     Raises
@@ -228,16 +272,15 @@ def check(
     known = {dimension.name: set(dimension.label_names) for dimension in project.dimensions}
     tally = Tally()
     with progress("rows checked") as advance:
-        for read in batches(file, [text, *columns.values()]):
-            rows = _renamed(read, columns, renames or {})
-            _count(rows, text, columns, known, project, tally)
-            advance(rows.height)
+        for rows, n_rows in table.rows(project):
+            _count(rows, n_rows, known, tally)
+            advance(n_rows)
     if tally.unknown and not skip_unknown:
         raise LabelError(_unknown(tally.unknown, known))
     return tally
 
 
-def bring_in(file: Path, text: str, tally: Tally, project: "Project", *, annotator: str) -> int:
+def bring_in(table: Table, tally: Tally, project: "Project", *, annotator: str) -> int:
     """Put the messages into their groups, then the answers; return the number of answers.
 
     Of a file with labels nothing is written twice. Messages alone count each time: the same may have come again.
@@ -245,115 +288,38 @@ def bring_in(file: Path, text: str, tally: Tally, project: "Project", *, annotat
     given = tally.answers()
     answers, tally.n_known = unsaid(given, project.store, annotator)
     waiting = Waiting(project.store)
+    examples = Examples(tally.divided(answers))
     group_ids: dict[str, int] = {}
     with progress("rows imported", tally.n_rows) as advance:
-        for rows in batches(file, [text]):
-            texts = _with_templates(rows, text, project)
+        for texts, n_rows in table.rows(project):
             alone = texts.filter(~texts["template"].is_in(list(given)))
             project.store.pool.add(waiting.new(alone) if given else alone)
             # What was answered elsewhere was not in this stream: it must not weigh in the accuracy on it.
             added = project.store.pool.add(texts.filter(texts["template"].is_in(list(answers))), as_traffic=False)
             group_ids.update(added.select("template", "group_id").iter_rows())
-            advance(rows.height)
+            examples.take(texts)
+            advance(n_rows)
     audited = frozenset(project.store.audit.draws()["group_id"])
-    annotations = list(as_annotations(answers, group_ids, annotator, audited=audited))
+    annotations = list(as_annotations(answers, group_ids, annotator, examples, audited=audited))
     with progress("answers", len(annotations)) as advance:
         for start in range(0, len(annotations), ANNOTATIONS):
             part = annotations[start : start + ANNOTATIONS]
             project.store.annotations.add(part)
             advance(len(part))
-    return len(annotations)
+    return sum(map(len, answers.values()))
 
 
-def batches(file: Path, columns: Sequence[str]) -> Iterator["pl.DataFrame"]:
-    """Return some columns of a file in batches, as texts.
-
-    Raises
-    ------
-    SettingsError
-        The file cannot be read, or has no such column.
-    """
-    import polars as pl  # noqa: PLC0415 — takes a while to import
-    from polars.exceptions import PolarsError  # noqa: PLC0415
-
-    try:
-        frame = _scan(file)
-        there = frame.collect_schema().names()
-        for column in columns:
-            if column not in there:
-                raise SettingsError(f"{file} has no column {column!r}; it has: {', '.join(there)}")
-        chosen = frame.select(pl.col(list(dict.fromkeys(columns))).cast(pl.String))
-        yield from chosen.collect_batches(chunk_size=BATCH, maintain_order=True)
-    except (OSError, PolarsError) as error:
-        raise SettingsError(_where(file) or f"{file} cannot be read: {error}") from error
-
-
-def _where(file: Path) -> str:
-    """Return what is wrong with a text file, with its name and the line; empty when it is something else."""
-    from vigie.exchange.reading import rows  # noqa: PLC0415 — takes a second to import
-    from vigie.exchange.table import csv_rows  # noqa: PLC0415 — the same
-
-    kind = next((suffix for suffix in reversed(file.suffixes) if suffix != ".gz"), "")
-    reader = {".csv": csv_rows, ".jsonl": rows, ".ndjson": rows}.get(kind)
-    try:
-        for _ in reader(file) if reader else ():
-            pass
-    except SettingsError as error:
-        return str(error)
-    return ""
-
-
-def _scan(file: Path) -> "pl.LazyFrame":
+def _count(rows: "pl.DataFrame", n_rows: int, known: Mapping[str, set[str]], tally: Tally) -> None:
     import polars as pl  # noqa: PLC0415 — takes a while to import
 
-    if not file.is_file():
-        raise SettingsError(f"{file} is a folder; name a file" if file.is_dir() else f"there is no file {file}")
-    kind = [suffix for suffix in file.suffixes if suffix != ".gz"][-1:]
-    if kind == [".csv"]:
-        return pl.scan_csv(file, infer_schema=False)
-    if kind in ([".jsonl"], [".ndjson"]):
-        return pl.scan_ndjson(file, infer_schema_length=None)
-    if kind == [".parquet"]:
-        return pl.scan_parquet(file)
-    raise SettingsError(f"{file.name} is of no known kind; expected .csv, .jsonl, .ndjson (also .gz) or .parquet")
-
-
-def _with_templates(rows: "pl.DataFrame", text: str, project: "Project") -> "pl.DataFrame":
-    import polars as pl  # noqa: PLC0415 — takes a while to import
-
-    texts = rows.select(pl.col(text).alias("text")).filter(pl.col("text").str.strip_chars() != "")
-    return texts.with_columns(project.text.normalise(texts["text"]).alias("template"))
-
-
-def _renamed(
-    rows: "pl.DataFrame", columns: Mapping[str, str], renames: Mapping[tuple[str, str], str]
-) -> "pl.DataFrame":
-    import polars as pl  # noqa: PLC0415 — takes a while to import
-
-    for dimension, column in columns.items():
-        ours = {old: new for (where, old), new in renames.items() if where in {"", dimension}}
-        rows = rows.with_columns(pl.col(column).replace(ours)) if ours else rows
-    return rows
-
-
-def _count(
-    rows: "pl.DataFrame",
-    text: str,
-    columns: Mapping[str, str],
-    known: Mapping[str, set[str]],
-    project: "Project",
-    tally: Tally,
-) -> None:
-    import polars as pl  # noqa: PLC0415 — takes a while to import
-
-    full = rows.filter(pl.col(text).str.strip_chars().fill_null("") != "")
-    tally.n_rows += rows.height
-    tally.n_blank += rows.height - full.height
-    full = full.with_columns(project.text.normalise(full[text]).alias("vigie:template"))
-    for dimension, column in columns.items():
-        votes = full.filter(pl.col(column).is_not_null()).group_by("vigie:template", column, maintain_order=True).len()
+    tally.n_rows += n_rows
+    tally.n_blank += n_rows - rows.height
+    for dimension, labels in known.items():
+        if (column := label_column(dimension)) not in rows.columns:
+            continue
+        votes = rows.filter(pl.col(column).is_not_null()).group_by("template", column, maintain_order=True).len()
         for template, label, n in votes.iter_rows():
-            if label in known[dimension]:
+            if label in labels:
                 tally.votes.setdefault((template, dimension), Counter())[label] += n
             else:
                 tally.unknown.setdefault(dimension, Counter())[label] += n
@@ -384,7 +350,11 @@ def _say(tally: Tally, written: int, *, as_json: bool) -> None:
         (tally.n_known, ANSWERS, "here already, and not written twice"),
         (tally.n_blank, ROWS, "without a text"),
         (n_unknown, LABELS, "unknown and left out"),
-        (tally.n_divided, GROUPS, "given different labels; the most frequent one counts"),
+        (
+            tally.n_divided,
+            GROUPS,
+            "given different labels; the most frequent one counts, unless what varies tells them apart",
+        ),
     ):
         if n:
             print(f"{counted(n, *things)} {what}.")

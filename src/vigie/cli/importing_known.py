@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from vigie.labels import Annotation, Purpose
+from vigie.messages import label_column
 
 if TYPE_CHECKING:
     import polars as pl
@@ -12,6 +13,8 @@ if TYPE_CHECKING:
     from vigie.store import Store
 
 AT_ONCE = 5_000
+EXAMPLES = 20
+"""Messages of each label: with far fewer, chance tells labels apart that nothing in the messages does."""
 
 
 def unsaid(
@@ -52,22 +55,71 @@ def _last_words(templates: Sequence[str], store: "Store", annotator: str) -> dic
     }  # oldest first, so the last stays
 
 
+class Examples:
+    """Messages of templates that were given different labels: what masks hid may tell them apart, as the purity guard finds out.
+
+    Parameters
+    ----------
+    divided
+        Labels by template and dimension, the most frequent last.
+    """
+
+    def __init__(self, divided: Mapping[tuple[str, str], Sequence[str]]) -> None:
+        self._divided = divided
+        self._templates = sorted({template for template, _ in divided})
+        self._found: dict[tuple[str, str, str], list[str]] = {}
+
+    def take(self, rows: "pl.DataFrame") -> None:
+        """Keep some messages of each label: the first ones that are not the same."""
+        import polars as pl  # noqa: PLC0415 — takes a while to import
+
+        rows = rows.filter(pl.col("template").is_in(self._templates))
+        for dimension in sorted({dimension for _, dimension in self._divided}):
+            key = ["template", label_column(dimension)]
+            some = (
+                rows.select("text", *key).unique(maintain_order=True).group_by(key, maintain_order=True).head(EXAMPLES)
+            )
+            for template, label, text in some.select(*key, "text").iter_rows():
+                if label in self._divided.get((template, dimension), ()):
+                    found = self._found.setdefault((template, dimension, label), [])
+                    if len(found) < EXAMPLES and text not in found:
+                        found.append(text)
+
+    def of(self, template: str, dimension: str, label: str) -> list[tuple[str, str | None]]:
+        """Return labels with the messages that have them; the given label alone where there is no other.
+
+        Of one person the last word holds, so the most frequent label comes last.
+        """
+        labels = self._divided.get((template, dimension), ())
+        said: list[tuple[str, str | None]] = [
+            (one, text) for one in labels for text in self._found.get((template, dimension, one), ())
+        ]
+        return said or [(label, None)]
+
+
 def as_annotations(
-    answers: Mapping[str, Mapping[str, str]], group_ids: Mapping[str, int], annotator: str, *, audited: Collection[int]
+    answers: Mapping[str, Mapping[str, str]],
+    group_ids: Mapping[str, int],
+    annotator: str,
+    examples: Examples,
+    *,
+    audited: Collection[int],
 ) -> Iterator[Annotation]:
     """Return the annotations of answers, with the groups that their templates are in; those about `audited` groups only measure."""
     now = datetime.now(UTC)
     for template, labels in answers.items():
         group_id = group_ids[template]
-        for dimension, label in labels.items():
-            yield Annotation(
-                group_id=group_id,
-                dimension=dimension,
-                label=label,
-                annotator=annotator,
-                purpose=Purpose.AUDIT if group_id in audited else Purpose.TRAIN,
-                created_at=now,
-            )
+        for dimension, answer in labels.items():
+            for label, message in examples.of(template, dimension, answer):
+                yield Annotation(
+                    group_id=group_id,
+                    dimension=dimension,
+                    label=label,
+                    annotator=annotator,
+                    purpose=Purpose.AUDIT if group_id in audited else Purpose.TRAIN,
+                    created_at=now,
+                    message=message,
+                )
 
 
 class Waiting:

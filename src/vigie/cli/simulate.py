@@ -2,7 +2,7 @@
 
 import json
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -11,16 +11,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from vigie.cli import logs
-from vigie.cli.importing import batches
 from vigie.cli.options import DebugOption, JsonOption
 from vigie.cli.progress import progress
 from vigie.cli.simulate_report import report
+from vigie.cli.tables import batches
 from vigie.errors import MissingExtraError, ModelError, SettingsError, UnavailableError
 from vigie.parameters import Bundle, flattened
 
 if TYPE_CHECKING:
     import numpy as np
     import polars as pl
+    from rich.console import RenderableType
 
     from vigie.classifiers import Classifier
     from vigie.evaluation.peers import Encode
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
 BUDGET = 500
 MEANING = "hybrid.v1"
+ENCODED_AT_ONCE = 256
 ITS_ENCODER, PEERS_ENCODER = "default", "minilm"
 
 logger = logging.getLogger(__name__)
@@ -143,23 +145,59 @@ def simulate(
     from vigie.evaluation.simulate import simulate as run  # noqa: PLC0415
 
     columns = label_columns(file.label)
-    if html is not None and not html.absolute().parent.is_dir():
-        raise SettingsError(f"--html is {html}; there is no folder {html.absolute().parent}")
+    if html is not None:
+        refuse_place(html)
     asking = [*ours(systems.model, systems.strategy), *(others() if systems.peers else [])]
     messages, kind = read(file.data, file.text, columns, kind=file.kind, once=file.once)
     plan = planned(messages, course)
+    encode_first(messages, asking)
     with progress("answers", len(asking) * plan.n_seeds * len(plan.steps) * plan.batch) as advance:
         curves = run(messages, asking, plan, advance=advance)
-    if html is not None:
-        html.write_text(page(curves, f"{file.data.name}: macro-F1 by number of answers"), encoding="utf-8")
-    if as_json:
-        print(json.dumps(plain(curves)))
-        return
+    try:
+        if html is not None:
+            write(html, page(curves, f"{file.data.name}: macro-F1 by number of answers"))
+    finally:  # whatever became of the page: it took long to find out
+        if as_json:
+            print(json.dumps(plain(curves)))
+        else:
+            show(report(curves, messages, plan, kind=kind))
+
+
+def show(parts: "Iterable[RenderableType]") -> None:
+    """Print tables and texts, as wide as the terminal is."""
     from rich.console import Console  # noqa: PLC0415 — Rich takes a while to import
 
     console = Console(highlight=False)
-    for part in report(curves, messages, plan, kind=kind):
+    for part in parts:
         console.print(part)
+
+
+def refuse_place(html: Path) -> None:
+    """Refuse a place where no page can be written, before hours are spent on its figures.
+
+    Raises
+    ------
+    SettingsError
+        It is a folder, or in none.
+    """
+    if html.is_dir():
+        raise SettingsError(f"--html is {html}; that is a folder: name a file in it, such as {html / 'curves.html'}")
+    if not html.absolute().parent.is_dir():
+        raise SettingsError(f"--html is {html}; there is no folder {html.absolute().parent}")
+
+
+def write(html: Path, page: str) -> None:
+    """Write a page.
+
+    Raises
+    ------
+    SettingsError
+        It cannot be written there.
+    """
+    try:
+        html.write_text(page, encoding="utf-8")
+    except OSError as error:
+        raise SettingsError(f"{html} cannot be written: {error.strerror or error}") from error
 
 
 def label_columns(given: Sequence[str]) -> dict[str, str]:
@@ -265,6 +303,29 @@ def others() -> list["System"]:
     found, encode = installed(), _encoder(PEERS_ENCODER)
     workshop = Workshop(encode)
     return [PeerSystem(peer, workshop) for peer in found if encode is not None or peer.features != "minilm"]
+
+
+def encode_first(messages: "Messages", systems: Sequence["System"]) -> None:
+    """Encode the texts that systems will need, showing how far that is: where there are many it takes longer than the rest.
+
+    What is encoded is remembered, up to `MAX_TEXTS`; the rest is left to those that need it.
+    """
+    from vigie.evaluation.peers.system import PeerSystem  # noqa: PLC0415 — with scikit-learn
+    from vigie.features.encoder_cache import MAX_TEXTS  # noqa: PLC0415 — with Polars
+
+    wanted: dict[str, Encode | None] = {}
+    for system in systems:
+        if not isinstance(system, PeerSystem):
+            wanted |= {"template": _encoder(ITS_ENCODER)} if system.predicts_at_once else {}
+        elif system.peer.features == "minilm":
+            wanted["text"] = system.workshop.encode
+    for column, encode in wanted.items():
+        texts = messages.rows[column].unique(maintain_order=True).head(MAX_TEXTS)
+        with progress("texts encoded", len(texts)) as advance:
+            for start in range(0, len(texts) if encode else 0, ENCODED_AT_ONCE):
+                part = texts.slice(start, ENCODED_AT_ONCE)
+                _ = encode(part) if encode else None
+                advance(len(part))
 
 
 def _made(classifier: type["Classifier"], dimensions: Sequence["Dimension"], seed: int) -> "Classifier":

@@ -173,6 +173,18 @@ def csv_rows(file: Path) -> Iterator[Row]:
         raise SettingsError(f"{file} cannot be read: {error}") from error
 
 
+def delimiter_of(file: Path) -> str:
+    """Return what stands between the cells of a CSV file; also of ``.gz``.
+
+    Raises
+    ------
+    OSError
+        The file cannot be read.
+    """
+    with opened(file) as stream:
+        return _delimiter(stream.readline(LONGEST).decode("utf-8", "replace"))
+
+
 def _delimiter(header: str) -> str:
     """Return what stands between cells: where a comma is the decimal point, spreadsheets write semicolons."""
     return max(",;\t", key=header.count)

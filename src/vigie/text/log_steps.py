@@ -29,7 +29,8 @@ _END = r"$|[^0-9A-Za-z_.:%]|[.:](?:$|[^0-9])"
 _CLAUSE_END = r"$|\.$|[,;)\]}\"'\\]"
 _CODE_WORD = (
     f"(?i:{EDGE}(?:rc|sig|exit(?:ed)?(?: abnormally| with)*|said)|status|signal|errno|retval|event[ _]?id|hresult"
-    f"|(?:{EDGE}|_|status|exit|error|err|ret|return|response|result|http|reason)code)"
+    f"|(?:{EDGE}|_|status|exit|error|err|ret|return|response|result|http|reason)code"
+    f"|{EDGE}code (?:de |d')?(?:sortie|retour|erreur|statut)|{EDGE}statut(?: http)?)"
 )
 _VALUE_WORD = f"(?i:{EDGE}(?:errors?|err|ret|returns?|returned|results?|response|state|level|severity|priority|reason))"
 _COUNTED = "(?i:errors?|failures?|failed|warnings?|unreachable|dropped)"
@@ -74,7 +75,8 @@ _ZONE = f"(?: ?[AP]M{EDGE})?(?: ?(?:Z|UTC|GMT|MSK|[ABCEIJMPW]E?[SD]T|[CEMW]ET){E
 _GROUP = "(?:<num>|[a-fA-F])+"
 _IPV6 = (
     f"(?:[a-fA-F]{{1,4}}:)*[a-fA-F]*<num>(?:<num>|[a-fA-F])*(?::{_GROUP})*::(?:{_GROUP}(?::{_GROUP})*(?::<ip>)?)?"
-    f"|(?:[a-fA-F]{{1,4}}:)*[a-fA-F]*<num>(?:<num>|[a-fA-F])*(?::{_GROUP}){{2,}}|::(?:{_GROUP}:)*(?:<num>|<ip>)"
+    f"|(?:[a-fA-F]{{1,4}}:)*[a-fA-F]*<num>(?:<num>|[a-fA-F])*(?::{_GROUP}){{2,}}"
+    f"|(?:[a-fA-F]{{1,4}}:){{6}}{_GROUP}:{_GROUP}|::(?:{_GROUP}:)*(?:<num>|<ip>)"
 )
 _UNIT = (
     "[nuµμm]?s|(?i:secs?|seconds?|msecs?|millis|milliseconds?|usecs?|microseconds?|nanoseconds?|mins?|minutes?"
@@ -135,7 +137,8 @@ REST: tuple[Step, ...] = (
     Mask("[^ ]+", "<host>", before="^<time> ", after=_PROGRAM, unless=f"^<time> {_LEVEL}"),
     Mask("[^ -][^ ]*", "<user>", before="^<ip> [^ ]+ ", after=r" \[<time>\]"),
     Mask("(?:<[a-z]+>|[0-9A-Za-z+/=])+", "<hex>", before="SHA<num>:"),
-    Mask(r"Mozilla/<num>[^\"\\\n]*", "<agent>"),
+    # Where blanks are written as + or %20, as in the W3C format of IIS, other fields follow a blank.
+    Mask(r"Mozilla/<num>(?:[+%][^\s\"\\]*|[^\"\\\n]*)", "<agent>"),
     Mask("<ip>(?:[, ]+<ip>)+", "<ip>"),
     Mask("<num>(?:[,;] ?<num>)+", "<num>"),
 )

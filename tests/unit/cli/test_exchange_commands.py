@@ -165,7 +165,7 @@ def test_import_when_it_is_for_people_then_what_was_left_out_is_said(folder: Pat
         "4 messages brought in, with 1 answer.",
         "1 row without a text.",
         "1 label unknown and left out.",
-        "1 group given different labels; the most frequent one counts.",
+        "1 group given different labels; the most frequent one counts, unless what varies tells them apart.",
     ]
 
 

@@ -9,10 +9,14 @@ import polars as pl
 import pytest
 
 from builders import a_dimension
-from vigie.cli.importing import Tally, _say, batches, bring_in, check, label_columns
+from vigie.cli.importing import Table, Tally, _say, bring_in, check, label_columns
+from vigie.cli.importing_known import EXAMPLES
+from vigie.cli.tables import batches
 from vigie.errors import LabelError, SettingsError
+from vigie.learner.purity import Guard
 from vigie.store import Store
 from vigie.text import normaliser
+from vigie.text.refining import Refinement
 
 ROWS = {
     "text": ["disk 1 failed", "disk 2 failed", "disk 3 failed", "link up", None, " "],
@@ -40,45 +44,6 @@ def a_file(folder: Path, name: str = "rows.csv", rows: dict[str, list[Any]] | No
     return path
 
 
-@pytest.mark.parametrize("name", ["a.csv", "a.csv.gz", "a.jsonl", "a.ndjson", "a.jsonl.gz", "a.parquet", "a.b.csv"])
-def test_batches_when_the_file_is_of_a_known_kind_then_the_columns_come_as_texts(name: str, tmp_path: Path) -> None:
-    (rows,) = batches(a_file(tmp_path, name), ["text", "sev"])
-
-    assert rows["sev"].to_list() == ROWS["sev"]
-    assert rows["text"].to_list()[:4] == ROWS["text"][:4]
-
-
-def test_batches_when_labels_are_numbers_then_they_come_as_texts(tmp_path: Path) -> None:
-    (rows,) = batches(a_file(tmp_path, "a.parquet", {"text": ["a"], "sev": [4]}), ["text", "sev"])
-
-    assert rows["sev"].to_list() == ["4"]
-
-
-@pytest.mark.parametrize(
-    ("name", "content", "reason"),
-    [
-        ("gone.csv", None, "there is no file"),
-        ("a.xlsx", b"", "is of no known kind; expected .csv"),
-        ("a.csv", b"other\n1\n", "has no column 'text'; it has: other"),
-        ("a.csv", b"", "cannot be read"),
-        ("a.parquet", b"nonsense", "cannot be read"),
-        ("a.jsonl", b"{", r"^/[^ ]+/a\.jsonl, line 1: wrong JSON"),
-        ("a.jsonl", b'{"text": "a"}\n{"text": }\n', r"^/[^ ]+/a\.jsonl, line 2: wrong JSON"),
-        ("a.csv", b"text\n\xff\xfe\n", r"^/[^ ]+/a\.csv, line 2: byte 0xff is not UTF-8"),
-        ("a.csv", b"text\na\nb\n\xff\xfe\n", r"^/[^ ]+/a\.csv, line 4: byte 0xff is not UTF-8"),
-        ("a.csv.gz", gzip.compress(b"text\na\n", mtime=0)[:-9], r"^\S+ cannot be read: (?!.*cannot be read)"),
-    ],
-)
-def test_batches_when_the_file_cannot_be_used_then_says_why(
-    name: str, content: bytes | None, reason: str, tmp_path: Path
-) -> None:
-    if content is not None:
-        (tmp_path / name).write_bytes(content)
-
-    with pytest.raises(SettingsError, match=reason):
-        list(batches(tmp_path / name, ["text"]))
-
-
 def test_label_columns_when_pairs_are_given_then_columns_by_dimension() -> None:
     assert label_columns(["severity=sev", "kind=a=b"], DIMENSIONS) == {"severity": "sev", "kind": "a=b"}
 
@@ -94,8 +59,9 @@ def test_import_when_labels_are_known_then_messages_and_the_most_frequent_answer
 ) -> None:
     file = a_file(tmp_path)
 
-    tally = check(file, "text", {"severity": "sev", "kind": "kind"}, project, skip_unknown=False)
-    written = bring_in(file, "text", tally, project, annotator="old tool")
+    table = Table(file, "text", {"severity": "sev", "kind": "kind"})
+    tally = check(table, project, skip_unknown=False)
+    written = bring_in(table, tally, project, annotator="old tool")
 
     effective = project.store.annotations.effective()
     answers = {(row["template"], row["dimension"]): row["label"] for row in effective.to_dicts()}
@@ -122,9 +88,9 @@ def test_import_when_a_group_was_drawn_for_audit_then_what_is_known_of_it_measur
     (drawn,) = project.store.pool.add(texts)["group_id"]
     project.store.audit.draw([drawn])
     file = a_file(tmp_path)
-    tally = check(file, "text", {"severity": "sev"}, project, skip_unknown=False)
+    table = Table(file, "text", {"severity": "sev"})
 
-    bring_in(file, "text", tally, project, annotator="old tool")
+    bring_in(table, check(table, project, skip_unknown=False), project, annotator="old tool")
 
     purposes = dict(project.store.annotations.effective().select("template", "purpose").iter_rows())
     assert purposes == {"link up": "audit", "disk <num> failed": "train"}
@@ -133,7 +99,9 @@ def test_import_when_a_group_was_drawn_for_audit_then_what_is_known_of_it_measur
 def test_import_when_there_are_no_labels_then_the_messages_alone_are_there(project: Any, tmp_path: Path) -> None:
     file = a_file(tmp_path)
 
-    assert bring_in(file, "text", check(file, "text", {}, project, skip_unknown=False), project, annotator="a") == 0
+    table = Table(file, "text", {})
+
+    assert bring_in(table, check(table, project, skip_unknown=False), project, annotator="a") == 0
     assert project.store.pool.size() == 2
     assert project.store.pool.messages() == 4
 
@@ -142,7 +110,7 @@ def test_check_when_labels_are_unknown_then_all_are_listed_with_counts(project: 
     file = a_file(tmp_path, rows={"text": ["a", "b", "c", "d"], "sev": ["fatal", "fatal", "Info", "info"]})
 
     with pytest.raises(LabelError) as refused:
-        check(file, "text", {"severity": "sev"}, project, skip_unknown=False)
+        check(Table(file, "text", {"severity": "sev"}), project, skip_unknown=False)
 
     assert "severity: 'fatal' (2 times), 'Info' (1 times); known are error, info, warning" in str(refused.value)
     assert "nothing was written" in str(refused.value)
@@ -153,9 +121,9 @@ def test_check_when_labels_are_unknown_then_all_are_listed_with_counts(project: 
 def test_check_when_unknown_labels_are_skipped_then_the_others_count(project: Any, tmp_path: Path) -> None:
     file = a_file(tmp_path, rows={"text": ["a b", "c d"], "sev": ["fatal", "info"]})
 
-    tally = check(file, "text", {"severity": "sev"}, project, skip_unknown=True)
+    tally = check(Table(file, "text", {"severity": "sev"}), project, skip_unknown=True)
 
-    assert bring_in(file, "text", tally, project, annotator="a") == 1
+    assert bring_in(Table(file, "text", {"severity": "sev"}), tally, project, annotator="a") == 1
     assert project.store.pool.size() == 2
 
 
@@ -163,16 +131,17 @@ def test_import_when_the_file_is_long_then_it_is_read_in_batches(
     project: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import vigie.cli.importing as module
+    from vigie.cli import tables
 
-    monkeypatch.setattr(module, "BATCH", 100)
+    monkeypatch.setattr(tables, "BATCH", 100)
     monkeypatch.setattr(module, "ANNOTATIONS", 7)
     words = [f"service {'abcdefghij'[i % 10]} says {'klmnopqrst'[i // 10 % 10]}" for i in range(1000)]
     file = a_file(tmp_path, rows={"text": words, "sev": ["info"] * 1000})
 
-    tally = check(file, "text", {"severity": "sev"}, project, skip_unknown=False)
+    tally = check(Table(file, "text", {"severity": "sev"}), project, skip_unknown=False)
 
     assert len(list(batches(file, ["text"]))) > 1
-    assert bring_in(file, "text", tally, project, annotator="a") == 100
+    assert bring_in(Table(file, "text", {"severity": "sev"}), tally, project, annotator="a") == 100
     assert project.store.pool.size() == 100
 
 
@@ -199,3 +168,61 @@ def test_say_when_for_people_then_names_what_was_left_out(capsys: pytest.Capture
         "3 labels unknown and left out.",
     ]
     assert json.loads(lines[3]) == {"messages": 1498, "answers": 20, "known": 0, "blank": 2, "divided": 0, "unknown": 3}
+
+
+HAPROXY = pl.DataFrame(
+    {
+        "text": [f"fe be/web{n % 4} {n * 7919} {code} {n * 31}" for n in range(30) for code in (200, 500)],
+        "sev": ["info", "error"] * 30,
+    }
+)
+
+
+def test_import_when_labels_go_by_what_masks_hide_then_the_guard_splits_the_template(
+    project: Any, tmp_path: Path
+) -> None:
+    file = tmp_path / "rows.csv"
+    HAPROXY.write_csv(file)
+    table = Table(file, "text", {"severity": "sev"})
+
+    tally = check(table, project, skip_unknown=False)
+    assert bring_in(table, tally, project, annotator="a") == 1
+
+    told = project.store.annotations.told()
+    (slots,) = Guard(project.store, project.text).splits(told, DIMENSIONS).values()
+    refined = Refinement(project.text, {told["template"][0]: slots}).templates(HAPROXY["text"])
+    assert HAPROXY.with_columns(refined=refined).group_by("refined").agg(pl.col("sev").n_unique())["sev"].to_list() == [
+        1,
+        1,
+    ]
+    again = check(table, project, skip_unknown=False)
+    assert (bring_in(table, again, project, annotator="a"), again.n_known) == (0, 1)
+
+
+def test_import_when_labels_go_by_nothing_then_the_most_frequent_one_holds(project: Any, tmp_path: Path) -> None:
+    texts = [f"job {n * 7919} took {n * 31} ms" for n in range(60)]
+    table = Table(
+        a_file(tmp_path, rows={"text": texts, "sev": ["error", "info", "info"] * 20}), "text", {"severity": "sev"}
+    )
+
+    assert bring_in(table, check(table, project, skip_unknown=False), project, annotator="a") == 1
+
+    told = project.store.annotations.told()
+    assert told.height == 2 * EXAMPLES
+    assert Guard(project.store, project.text).splits(told, DIMENSIONS) == {}
+    assert project.store.annotations.effective()["label"].to_list() == ["info"]
+
+
+def test_check_when_labels_have_blanks_around_them_then_they_are_left_out(project: Any, tmp_path: Path) -> None:
+    rows = {"text": ["a b", "c d", "e f", "g h"], "sev": [" info", "info ", "  ", ""]}
+    table = Table(a_file(tmp_path, "a.jsonl", rows=rows), "text", {"severity": "sev"})
+
+    assert sorted(check(table, project, skip_unknown=False).answers().values(), key=str) == [{"severity": "info"}] * 2
+
+
+def test_check_when_a_label_is_renamed_then_blanks_around_it_do_not_matter(project: Any, tmp_path: Path) -> None:
+    file = a_file(tmp_path, rows={"text": ["a b"], "sev": [" fatal "]})
+
+    tally = check(Table(file, "text", {"severity": "sev"}, {("", "fatal"): "error"}), project, skip_unknown=False)
+
+    assert list(tally.answers().values()) == [{"severity": "error"}]

@@ -1,4 +1,5 @@
 import json
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +68,14 @@ def test_simulate_when_json_is_asked_for_then_one_object_and_nothing_else(file: 
     assert "vigie: linear.v1, entropy.v1" in page.read_text(encoding="utf-8")
 
 
+def test_simulate_when_the_page_cannot_be_written_then_the_figures_are_there_all_the_same(file: Path) -> None:
+    found = run(file, "--json", "--html", "/dev/full")
+
+    assert json.loads(found.stdout)["runs"]
+    assert isinstance(found.exception, SettingsError)
+    assert "/dev/full cannot be written: No space left on device" in str(found.exception)
+
+
 def test_simulate_when_messages_are_held_out_then_answered_groups_are_right_whatever_their_label(
     tmp_path: Path,
 ) -> None:
@@ -100,6 +109,7 @@ def test_simulate_when_no_budget_is_given_then_as_many_answers_as_there_are_grou
         (("--budget", "5000"), "--budget is 5000; besides the test there are 68 groups"),
         (("--budget", "5"), "--budget is 5; expected at least one batch"),
         (("--html", "/nowhere/curves.html"), "--html is /nowhere/curves.html; there is no folder /nowhere"),
+        (("--html", "/dev"), "--html is /dev; that is a folder: name a file in it, such as /dev/curves.html"),
         (("--test", "rows"), "--test is 'rows'; expected templates or messages"),
         (("--label", "same=text"), "same has 90 different labels in 180 rows of column 'text'"),
     ],
@@ -208,6 +218,37 @@ def test_encoder_when_it_cannot_be_had_then_none_and_says_why(error: Exception, 
 
     assert simulate._encoder("default") is None
     assert "without sentence embeddings" in caplog.text
+
+
+def test_encode_first_when_systems_need_embeddings_then_each_text_is_encoded_once_and_counted(
+    monkeypatch: Any,
+) -> None:
+    seen: dict[str, list[str]] = {"default": [], "minilm": []}
+    counted: list[tuple[str, int, int]] = []
+
+    @contextmanager
+    def progress(what: str, total: int) -> Any:
+        done: list[int] = []
+        yield done.append
+        counted.append((what, total, sum(done)))
+
+    monkeypatch.setattr(simulate, "_encoder", lambda source: seen[source].extend)
+    monkeypatch.setattr(simulate, "progress", progress)
+    monkeypatch.setattr(simulate, "ENCODED_AT_ONCE", 7)
+    monkeypatch.setattr(peers, "installed", lambda: [Silent("tfidf"), Silent("minilm")])
+    messages = simulate_fakes.messages(20, copies=2)
+
+    simulate.encode_first(messages, [*simulate.ours(["hybrid.v1", "linear.v1"], None), *simulate.others()])
+
+    assert seen["default"] == messages.rows["template"].unique(maintain_order=True).to_list()
+    assert seen["minilm"] == messages.rows["text"].unique(maintain_order=True).to_list()
+    assert counted == [("texts encoded", 20, 20)] * 2
+
+
+def test_encode_first_when_nobody_needs_embeddings_then_nothing_is_encoded(monkeypatch: Any) -> None:
+    monkeypatch.setattr(simulate, "_encoder", lambda _source: pytest.fail("asked for an encoder"))
+
+    simulate.encode_first(simulate_fakes.messages(20), simulate.ours(["linear.v1"], None))
 
 
 def test_label_columns_when_pairs_are_given_then_columns_by_dimension() -> None:
