@@ -15,6 +15,9 @@ from vigie.store.tables import GroupState, QuestionState, annotations, groups, q
 CHECK_EVERY = 5
 """Of so many questions handed out to all, at most one is a second look, while there are others."""
 
+MOST_OWED = 4
+"""So many audit questions that were due when there were none are made up for, at most."""
+
 LIVE = (QuestionState.OPEN, QuestionState.LEASED)
 """States of a question that may still be answered; a group never has two of them."""
 
@@ -107,7 +110,8 @@ class _Turns:
         """Return an audit question or a second look where one is due and there is one, else another question; count it."""
         since_audit, since_check = self._now
         if 0 < self._audit_every <= since_audit + 1 and (due := next(audit, None)) is not None:
-            self._now = (0, since_check)
+            owed = since_audit + 1 - self._audit_every
+            self._now = (min(owed, MOST_OWED * (self._audit_every - 1)), since_check)
             return due
         if since_check + 1 >= CHECK_EVERY and (due := next(checks, None)) is not None:
             self._now = (since_audit + 1, 0)

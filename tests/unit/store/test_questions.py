@@ -5,6 +5,7 @@ from store_fixtures import SettableClock, StoreMaker
 from vigie.errors import LabelError, QuestionError
 from vigie.labels import Annotation, Purpose, Question, QuestionKind
 from vigie.store import Draft, Store
+from vigie.store.leasing import MOST_OWED
 
 STRATEGY, AUDIT = QuestionKind.STRATEGY, QuestionKind.AUDIT
 
@@ -187,6 +188,23 @@ def test_lease_when_an_audit_question_was_due_and_missing_then_the_next_one_come
     assert queue(store, AUDIT, group.id) == 1
 
     assert [question.kind for question in store.questions.lease("ann", 2, 60)] == [AUDIT, STRATEGY]
+
+
+@pytest.mark.parametrize("audit_every", [2, 3, 10])
+def test_lease_when_audit_questions_were_missing_for_long_then_a_few_are_made_up_for(
+    open_store: StoreMaker, audit_every: int
+) -> None:
+    store = open_store(audit_every=audit_every)
+    store.record("kafka", a_labelled_batch(*[f"g{i}" for i in range(90)]))
+    group_ids = store.pool.counts()["group_id"].to_list()
+    queue(store, STRATEGY, *group_ids[:70])
+    store.questions.lease("ann", 55, 60)
+    queue(store, AUDIT, *group_ids[70:])
+
+    kinds = [question.kind for question in store.questions.lease("bob", MOST_OWED + 1 + audit_every, 60)]
+
+    made_up, later = [AUDIT] * (1 + MOST_OWED), [STRATEGY] * (audit_every - 1)
+    assert kinds == [*made_up, *later, AUDIT]
 
 
 def test_lease_when_only_audit_questions_are_left_then_returns_them(open_store: StoreMaker) -> None:
