@@ -197,6 +197,8 @@ class Asker:
         wanted = min(self._open_audit, groups.height // self._audit_every)
         missing = max(wanted - len(waiting), self._stuck(drawn.height - len(waiting)))
         others = groups.join(drawn, on="group_id", how="anti", maintain_order="left")
+        # Who has a question about a group already answers it for training.
+        others = others.filter(~pl.col("group_id").is_in(self._store.questions.held(QuestionKind.STRATEGY)))
         rng = np.random.default_rng([self._seed, drawn.height])
         rows = draw(others["count"].to_numpy().astype(np.int64), missing, rng)
         new = others["group_id"].gather(rows).to_list()

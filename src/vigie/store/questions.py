@@ -216,6 +216,13 @@ class Questions:
         with self._database.read() as connection:
             return next(iter(leasing.load(connection, [question_id])), None)
 
+    def held(self, kind: QuestionKind) -> list[int]:
+        """Return the groups that somebody has a question of this kind about now, in order."""
+        held = (questions.c.state == QuestionState.LEASED) & (questions.c.leased_until > self._database.now())
+        with self._database.read() as connection:
+            query = select(questions.c.group_id).where(held, questions.c.kind == kind).distinct()
+            return list(connection.execute(query.order_by(questions.c.group_id)).scalars())
+
     def counts(self) -> dict[str, int]:
         """Return how many questions are open, leased, answered, skipped and flagged.
 

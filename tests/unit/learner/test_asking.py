@@ -67,6 +67,21 @@ def test_ask_when_a_group_is_drawn_for_audit_then_no_strategy_asks_about_it(stor
     assert {question.group_id for question in asked if question.kind == QuestionKind.AUDIT} == drawn
 
 
+def test_ask_when_somebody_is_asked_about_a_group_already_then_it_is_not_drawn_for_audit(
+    store: Store, asker: Asker
+) -> None:
+    fill(store, 40)
+    early = lease(store, 10)  # before the learner has looked: the largest groups, which are drawn most probably
+
+    asker.ask(None, [SEVERITY])
+    answer(store, early)
+
+    drawn = set(store.audit.draws()["group_id"])
+    assert len(drawn) == 3
+    assert not drawn & {question.group_id for question in early}
+    assert drawn <= set(store.pool.sizes()["group_id"])
+
+
 @pytest.mark.parametrize(("n_groups", "n_drawn"), [(3, 0), (9, 0), (10, 1), (29, 2), (60, 3)])
 def test_ask_when_there_are_few_groups_then_most_are_left_to_learn_from(
     store: Store, asker: Asker, n_groups: int, n_drawn: int
