@@ -17,7 +17,6 @@ from vigie.cli.progress import progress
 from vigie.cli.tables import batches
 from vigie.errors import LabelError, SettingsError
 from vigie.labels import Dimension
-from vigie.messages import label_column
 from vigie.parameters import Bundle, flattened
 
 if TYPE_CHECKING:
@@ -150,6 +149,8 @@ class Table:
         They have ``text``, ``template`` and ``label:<dimension>``: a label without blanks around it, null where none is left.
         """
         import polars as pl  # noqa: PLC0415 — takes a while to import
+
+        from vigie.messages import label_column  # noqa: PLC0415 — with Polars
 
         for read in batches(self.file, [self.text, *self.columns.values()]):
             named = {label_column(name): self._label(name, column) for name, column in self.columns.items()}
@@ -311,6 +312,8 @@ def bring_in(table: Table, tally: Tally, project: "Project", *, annotator: str) 
 
 def _count(rows: "pl.DataFrame", n_rows: int, known: Mapping[str, set[str]], tally: Tally) -> None:
     import polars as pl  # noqa: PLC0415 — takes a while to import
+
+    from vigie.messages import label_column  # noqa: PLC0415 — with Polars
 
     tally.n_rows += n_rows
     tally.n_blank += n_rows - rows.height

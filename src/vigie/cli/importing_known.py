@@ -5,7 +5,6 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from vigie.labels import Annotation, Purpose
-from vigie.messages import label_column
 
 if TYPE_CHECKING:
     import polars as pl
@@ -72,6 +71,8 @@ class Examples:
     def take(self, rows: "pl.DataFrame") -> None:
         """Keep some messages of each label: the first ones that are not the same."""
         import polars as pl  # noqa: PLC0415 — takes a while to import
+
+        from vigie.messages import label_column  # noqa: PLC0415 — with Polars
 
         rows = rows.filter(pl.col("template").is_in(self._templates))
         for dimension in sorted({dimension for _, dimension in self._divided}):
