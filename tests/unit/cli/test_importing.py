@@ -1,4 +1,3 @@
-import gzip
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,6 +8,7 @@ import polars as pl
 import pytest
 
 from builders import a_dimension
+from table_fixtures import a_table
 from vigie.cli.importing import Table, Tally, _say, bring_in, check, label_columns
 from vigie.cli.importing_known import EXAMPLES
 from vigie.cli.tables import batches
@@ -33,15 +33,7 @@ def project(tmp_path: Path) -> Iterator[Any]:
 
 
 def a_file(folder: Path, name: str = "rows.csv", rows: dict[str, list[Any]] | None = None) -> Path:
-    frame = pl.DataFrame(rows or ROWS)
-    path = folder / name
-    kind = name.removesuffix(".gz").rpartition(".")[2]
-    if kind == "parquet":
-        frame.write_parquet(path)
-        return path
-    text = frame.write_csv() if kind == "csv" else frame.write_ndjson()
-    path.write_bytes(gzip.compress(text.encode()) if name.endswith(".gz") else text.encode())
-    return path
+    return a_table(folder / name, rows or ROWS)
 
 
 def test_label_columns_when_pairs_are_given_then_columns_by_dimension() -> None:

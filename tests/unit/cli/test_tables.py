@@ -3,9 +3,9 @@ import gzip
 from pathlib import Path
 from typing import Any
 
-import polars as pl
 import pytest
 
+from table_fixtures import a_table
 from vigie.cli.tables import batches
 from vigie.errors import SettingsError
 
@@ -16,15 +16,7 @@ ROWS = {
 
 
 def a_file(folder: Path, name: str, rows: dict[str, list[Any]] | None = None) -> Path:
-    frame = pl.DataFrame(rows or ROWS)
-    path = folder / name
-    kind = name.removesuffix(".gz").rpartition(".")[2]
-    if kind == "parquet":
-        frame.write_parquet(path)
-        return path
-    text = frame.write_csv() if kind == "csv" else frame.write_ndjson()
-    path.write_bytes(gzip.compress(text.encode()) if name.endswith(".gz") else text.encode())
-    return path
+    return a_table(folder / name, rows or ROWS)
 
 
 @pytest.mark.parametrize("name", ["a.csv", "a.csv.gz", "a.jsonl", "a.ndjson", "a.jsonl.gz", "a.parquet", "a.b.csv"])
