@@ -98,3 +98,19 @@ def test_find_when_every_label_has_a_key_then_slash_does_nothing(stage: Stage, v
 
     expect(page.get_by_role("dialog")).to_have_count(0)
     expect(page.locator(".action-find")).to_have_count(0)
+
+
+@pytest.mark.parametrize("locale", ["en-GB", "fr-FR"])
+def test_find_when_its_button_is_there_then_all_of_them_stand_in_one_row(
+    stage: Stage, visitor: Callable[..., Page], locale: str
+) -> None:
+    stage.services = FakeServices(dimensions=two_dimensions(), answers=37)
+    page = visitor(stage.url, locale=locale)
+    armed(page)
+
+    middles = page.locator(".actions > .action").evaluate_all(
+        "(all) => all.map((one) => { const box = one.getBoundingClientRect(); return Math.round(box.top + box.height / 2); })"
+    )
+
+    assert len(middles) == 9
+    assert max(middles) - min(middles) <= 1
